@@ -1,0 +1,13 @@
+find_package(Threads REQUIRED)
+# Debian's gRPC package looks for all code generators, so protobuf-compiler-grpc is needed too.
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(NL REQUIRED IMPORTED_TARGET libnl-3.0)
+pkg_check_modules(NFTABLES REQUIRED IMPORTED_TARGET libnftables)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cassert>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "daemon/base/error.h"
+
+namespace crd {
+
+// A value or the reason why there is none. Named after std::expected, which g++ 12 has but
+// clang 14 cannot parse; it can replace this class once both compilers are newer.
+template <typename T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+
+  [[nodiscard]] bool ok() const { return state_.index() == 0; }
+
+  T& value() & {
+    assert(ok());
+    return std::get<0>(state_);
+  }
+  const T& value() const& {
+    assert(ok());
+    return std::get<0>(state_);
+  }
+  T&& value() && {
+    assert(ok());
+    return std::get<0>(std::move(state_));
+  }
+  const Error& error() const& {
+    assert(!ok());
+    return std::get<1>(state_);
+  }
+  Error&& error() && {
+    assert(!ok());
+    return std::get<1>(std::move(state_));
+  }
+  T& operator*() & { return value(); }
+  const T& operator*() const& { return value(); }
+  T&& operator*() && { return std::move(*this).value(); }
+  T* operator->() { return &value(); }
+  const T* operator->() const { return &value(); }
+
+  // Puts "context: " in front of the error, if there is one.
+  Result Annotate(std::string_view context) && {
+    if (ok()) return std::move(*this);
+    return std::move(*this).error().Annotated(context);
+  }
+
+ private:
+  std::variant<T, Error> state_;
+};
+
+template <>
+class [[nodiscard]] Result<void> {
+ public:
+  Result() = default;
+  Result(Error error) : error_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
+
+  [[nodiscard]] bool ok() const { return !error_.has_value(); }
+  void value() const { assert(ok()); }
+  const Error& error() const& {
+    assert(!ok());
+    return *error_;
+  }
+  Error&& error() && {
+    assert(!ok());
+    return std::move(*error_);
+  }
+  Result Annotate(std::string_view context) && {
+    if (ok()) return {};
+    return std::move(*error_).Annotated(context);
+  }
+
+ private:
+  std::optional<Error> error_;
+};
+
+}  // namespace crd
+
+// Evaluates to the value of a Result, or returns its error from the enclosing function. The only
+// control-flow macro of the project.
+#define TRY(...)                                                  \
+  __extension__({                                                 \
+    auto try_result_ = (__VA_ARGS__);                             \
+    if (!try_result_.ok()) return std::move(try_result_).error(); \
+    std::move(try_result_).value();                               \
+  })

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/base/result.h"
+#include "store/rows.h"
+
+namespace crd::store {
+
+// The inventory on disk: one SQLite connection behind one mutex. Any thread may call; no call waits
+// for anything but the disk. Every write is durable when it returns (WAL, synchronous=FULL).
+//
+// Fails with kAlreadyExists when a name or request id is taken, kResourceExhausted when the disk is
+// full, kFailedPrecondition when it is read-only, locked by another process or of a newer schema,
+// kDataLoss when the file is damaged.
+class Store {
+ public:
+  // Opens or creates the database (0600) and migrates it. Only one process may have it open.
+  static Result<std::unique_ptr<Store>> Open(const std::string& path);
+
+  virtual ~Store() = default;
+
+  // Writes the change in one transaction. Returns the events with the sequence numbers they got.
+  virtual Result<std::vector<EventRow>> Write(const Change& change) = 0;
+
+  virtual Result<std::optional<CheckpointRow>> GetCheckpoint(std::string_view id) = 0;
+  virtual Result<std::optional<ContainerRow>> GetContainer(std::string_view id) = 0;
+  virtual Result<std::optional<OperationRow>> GetOperation(std::string_view id) = 0;
+  virtual Result<std::optional<OperationRow>> FindRequest(std::string_view request_id) = 0;
+
+  // Those that the key may mean: the one with this id; else the one with this name; else at most
+  // `kMaxMatches` whose id begins with it. A failed checkpoint has lost its name to whoever wants
+  // it.
+  static constexpr int kMaxMatches = 8;
+  virtual Result<std::vector<CheckpointRow>> MatchCheckpoints(std::string_view key) = 0;
+  virtual Result<std::vector<ContainerRow>> MatchContainers(std::string_view key) = 0;
+  virtual Result<std::vector<OperationRow>> MatchOperations(std::string_view key) = 0;
+
+  // Newest first. `states` empty: all of them.
+  virtual Result<std::vector<CheckpointRow>> ListCheckpoints(
+      const Cursor& after, int limit, const std::vector<std::string>& states) = 0;
+  virtual Result<std::vector<ContainerRow>> ListContainers(
+      const Cursor& after, int limit, const std::vector<std::string>& states) = 0;
+  virtual Result<std::vector<OperationRow>> ListOperations(
+      const Cursor& after, int limit, const std::vector<std::string>& states) = 0;
+
+  // Ids of containers restored from a checkpoint, newest first.
+  virtual Result<std::vector<std::string>> ListRestores(std::string_view checkpoint_id) = 0;
+
+  // Events behind `sequence`, oldest first.
+  virtual Result<std::vector<EventRow>> ListEvents(std::int64_t sequence, int limit) = 0;
+  // The sequence number of the newest event ever written, 0 if none.
+  virtual Result<std::int64_t> LastEventSequence() = 0;
+
+  virtual Result<std::int64_t> CountCheckpoints(const std::vector<std::string>& states) = 0;
+  virtual Result<std::int64_t> CountContainers(const std::vector<std::string>& states) = 0;
+};
+
+}  // namespace crd::store
