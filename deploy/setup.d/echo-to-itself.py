@@ -22,6 +22,9 @@ def write_whole(path, text):
     os.rename(path + ".new", path)
 
 
+# What the caller's shell left open (a pipe, a file of another mount namespace) could make the dump fail.
+os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+
 try:
     os.setsid()
 except PermissionError:

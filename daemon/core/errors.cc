@@ -1,0 +1,235 @@
+#include "daemon/core/errors.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace crd::errors {
+namespace {
+
+constexpr double kMiB = 1 << 20;
+
+}  // namespace
+
+Error InvalidName(std::string_view subject, std::string_view name) {
+  return {
+      .code = Code::kInvalidArgument,
+      .reason = "INVALID_NAME",
+      .message = fmt::format("'{}' cannot name a {}", name, subject),
+      .hint = "use 1 to 64 letters, digits, '.', '_' and '-', beginning with a letter or digit"};
+}
+
+Error InvalidRequest(std::string message, std::string hint) {
+  return {.code = Code::kInvalidArgument,
+          .reason = "INVALID_REQUEST",
+          .message = std::move(message),
+          .hint = std::move(hint)};
+}
+
+Error OptionsContradict(std::string_view one, std::string_view other, std::string hint) {
+  return {.code = Code::kInvalidArgument,
+          .reason = "OPTIONS_CONTRADICT",
+          .message = fmt::format("{} and {} contradict each other", one, other),
+          .hint = std::move(hint)};
+}
+
+Error RequestIdReused(std::string_view request_id) {
+  return {.code = Code::kInvalidArgument,
+          .reason = "REQUEST_ID_REUSED",
+          .message = fmt::format("request id '{}' was used for another request", request_id),
+          .hint = "make a new request id for each request; repeat it only to retry the same one"};
+}
+
+Error CheckpointNotFound(std::string_view key) {
+  return {.code = Code::kNotFound,
+          .reason = "CHECKPOINT_NOT_FOUND",
+          .message = fmt::format("no checkpoint has the id or name '{}'", key),
+          .hint = "`crctl list --all` shows what there is"};
+}
+
+Error ContainerNotFound(std::string_view key) {
+  return {.code = Code::kNotFound,
+          .reason = "CONTAINER_NOT_FOUND",
+          .message = fmt::format("no container has the id or name '{}'", key),
+          .hint = "`crctl ps --all` shows what there is"};
+}
+
+Error OperationNotFound(std::string_view key) {
+  return {.code = Code::kNotFound,
+          .reason = "OPERATION_NOT_FOUND",
+          .message = fmt::format("no operation has the id '{}'", key),
+          .hint = "the oldest operations are dropped after a while"};
+}
+
+Error KeyAmbiguous(std::string_view subject, std::string_view key,
+                   const std::vector<std::string>& ids) {
+  return {.code = Code::kInvalidArgument,
+          .reason = "KEY_AMBIGUOUS",
+          .message =
+              fmt::format("'{}' may mean more than one {}: {}", key, subject, fmt::join(ids, ", ")),
+          .hint = "give more digits of the id"};
+}
+
+Error CheckpointNotReady(const CheckpointId& id, CheckpointState state, std::string_view problem) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CHECKPOINT_NOT_READY",
+          .message = fmt::format("checkpoint {} is {}, not ready{}{}", id, Name(state),
+                                 problem.empty() ? "" : ": ", problem),
+          .hint = state == CheckpointState::kCreating
+                      ? "wait until it is ready"
+                      : "remove it with `crctl rm` and make a new one"};
+}
+
+Error CheckpointInUse(const CheckpointId& id, const OperationId& operation) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CHECKPOINT_IN_USE",
+          .message = fmt::format("checkpoint {} is in use by operation {}", id, operation),
+          .hint = "try again when that operation has ended"};
+}
+
+Error ContainerEnded(const ContainerId& id, ContainerState state) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CONTAINER_ENDED",
+          .message = fmt::format("container {} does not run: it is {}", id, Name(state)),
+          .hint = "`crctl ps` shows what runs"};
+}
+
+Error ContainerLive(const ContainerId& id, ContainerState state) {
+  return {
+      .code = Code::kFailedPrecondition,
+      .reason = "CONTAINER_LIVE",
+      .message = fmt::format("container {} is {}: its record cannot be dropped", id, Name(state)),
+      .hint = "end it first, with `crctl kill`"};
+}
+
+Error TreeBusy(pid_t pid, const OperationId& operation) {
+  return {.code = Code::kAborted,
+          .reason = "TREE_BUSY",
+          .message = fmt::format("process {} belongs to a tree that operation {} works on", pid,
+                                 operation),
+          .hint = "try again when that operation has ended"};
+}
+
+Error TooManyOperations(std::size_t limit) {
+  return {.code = Code::kResourceExhausted,
+          .reason = "TOO_MANY_OPERATIONS",
+          .message = fmt::format("{} operations are waiting already", limit),
+          .hint = "try again later"};
+}
+
+Error ShuttingDown() {
+  return {.code = Code::kUnavailable,
+          .reason = "SHUTTING_DOWN",
+          .message = "crd is stopping and begins nothing new",
+          .hint = "try again when it is back"};
+}
+
+Error NoRoom(std::uint64_t needed_bytes, std::uint64_t free_bytes, std::string_view directory) {
+  return {
+      .code = Code::kResourceExhausted,
+      .reason = "NO_ROOM",
+      .message = fmt::format("the images need about {:.1f} MiB, but '{}' has only {:.1f} MiB free",
+                             static_cast<double>(needed_bytes) / kMiB, directory,
+                             static_cast<double>(free_bytes) / kMiB),
+      .hint = "remove checkpoints with `crctl rm`, or make room on that file system"};
+}
+
+Error ImagesDamaged(const CheckpointId& id, const std::vector<std::string>& damages) {
+  return {
+      .code = Code::kDataLoss,
+      .reason = "IMAGES_DAMAGED",
+      .message =
+          fmt::format("the images of checkpoint {} are damaged: {}", id, fmt::join(damages, "; ")),
+      .hint = "nothing was started; restore another checkpoint, or put the files back from a copy"};
+}
+
+Error PidTaken(pid_t pid, pid_t holder, std::string_view command) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "PID_TAKEN",
+          .message = pid == holder ? fmt::format("pid {} is taken by '{}'", pid, command)
+                                   : fmt::format("pid {} is taken by a thread of process {} ('{}')",
+                                                 pid, holder, command),
+          .hint = "the tree needs the pids that it had; end that process, or restore elsewhere"};
+}
+
+Error PidStillZombie(pid_t pid, pid_t parent, std::string_view parent_command) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "PID_STILL_ZOMBIE",
+          .message = fmt::format(
+              "pid {} is still held by a zombie that its parent {} ('{}') has not reaped", pid,
+              parent, parent_command),
+          .hint = "make the parent reap it, or end the parent"};
+}
+
+Error TreeStillRuns(const CheckpointId& id, pid_t pid) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "TREE_STILL_RUNS",
+          .message = fmt::format("the tree of checkpoint {} still runs, as pid {}", id, pid),
+          .hint = "end it first"};
+}
+
+Error TerminalGone(const CheckpointId& id) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "TERMINAL_GONE",
+          .message = fmt::format("the tree of checkpoint {} was on a terminal and needs one", id),
+          .hint = "restore it from a terminal with --inherit-stdio"};
+}
+
+Error TcpNotAllowed(const CheckpointId& id) {
+  return {
+      .code = Code::kFailedPrecondition,
+      .reason = "TCP_NOT_ALLOWED",
+      .message = fmt::format("checkpoint {} was made with --tcp-established", id),
+      .hint = "say --tcp-established to bring the connections back, or --tcp-close to close them"};
+}
+
+Error LogUnusable(std::string_view path, const Error& why) {
+  return {.code = why.code,
+          .reason = "LOG_UNUSABLE",
+          .message = fmt::format("the log '{}' cannot be used: {}", path, why.message),
+          .hint = "give an absolute path of a file that can be made or appended to",
+          .sys_errno = why.sys_errno};
+}
+
+Error CallerGone() {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CALLER_GONE",
+          .message =
+              "the caller's descriptors cannot be taken over: it is not there any more, or not a "
+              "process that this host can see",
+          .hint = "use --inherit-stdio from a process on the same host that waits for the answer"};
+}
+
+Error OperationCancelled(std::string_view stage) {
+  return {.code = Code::kCancelled,
+          .reason = "OPERATION_CANCELLED",
+          .message = fmt::format("cancelled while it was at '{}'; everything was undone", stage),
+          .stage = std::string(stage)};
+}
+
+Error OperationTimedOut(std::string_view stage) {
+  return {.code = Code::kDeadlineExceeded,
+          .reason = "OPERATION_TIMED_OUT",
+          .message = fmt::format("out of time while it was at '{}'; everything was undone", stage),
+          .hint = "allow more time with --timeout, if the stage is one that goes on",
+          .stage = std::string(stage)};
+}
+
+Error TreeDidNotEnd(pid_t pid) {
+  return {
+      .code = Code::kInternal,
+      .reason = "TREE_DID_NOT_END",
+      .message =
+          fmt::format("the checkpoint is ready, but process {} of the tree has not ended", pid),
+      .hint =
+          "see what holds it (state D, a tracer); the checkpoint can be restored once it is gone"};
+}
+
+Error CrdDied(std::string_view stage) {
+  return {.code = Code::kAborted,
+          .reason = "CRD_DIED",
+          .message = fmt::format(
+              "crd ended while this operation was at '{}'; it was undone at the next start", stage),
+          .stage = std::string(stage)};
+}
+
+}  // namespace crd::errors

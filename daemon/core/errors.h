@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "daemon/base/error.h"
+#include "daemon/base/ids.h"
+#include "daemon/core/states.h"
+
+// The catalogue: every refusal that a client can see, by name. Code, wording and hint live here and
+// nowhere else (what stands in the way of a dump: obstacles.h); tests match on `Error::reason`,
+// which is the function's name in UPPER_SNAKE, and api/README.md lists them.
+namespace crd::errors {
+
+// What was asked.
+Error InvalidName(std::string_view subject, std::string_view name);
+Error InvalidRequest(std::string message, std::string hint);
+Error OptionsContradict(std::string_view one, std::string_view other, std::string hint);
+Error RequestIdReused(std::string_view request_id);
+
+// What it was asked of.
+Error CheckpointNotFound(std::string_view key);
+Error ContainerNotFound(std::string_view key);
+Error OperationNotFound(std::string_view key);
+Error KeyAmbiguous(std::string_view subject, std::string_view key,
+                   const std::vector<std::string>& ids);
+Error CheckpointNotReady(const CheckpointId& id, CheckpointState state, std::string_view problem);
+Error CheckpointInUse(const CheckpointId& id, const OperationId& operation);
+Error ContainerEnded(const ContainerId& id, ContainerState state);
+Error ContainerLive(const ContainerId& id, ContainerState state);
+
+// Two at once.
+Error TreeBusy(pid_t pid, const OperationId& operation);
+Error TooManyOperations(std::size_t limit);
+Error ShuttingDown();
+
+// Room and images.
+Error NoRoom(std::uint64_t needed_bytes, std::uint64_t free_bytes, std::string_view directory);
+Error ImagesDamaged(const CheckpointId& id, const std::vector<std::string>& damages);
+
+// A restore's conflicts.
+Error PidTaken(pid_t pid, pid_t holder, std::string_view command);
+Error PidStillZombie(pid_t pid, pid_t parent, std::string_view parent_command);
+Error TreeStillRuns(const CheckpointId& id, pid_t pid);
+Error TerminalGone(const CheckpointId& id);
+Error TcpNotAllowed(const CheckpointId& id);
+Error LogUnusable(std::string_view path, const Error& why);
+Error CallerGone();
+
+// How an operation ended.
+Error OperationCancelled(std::string_view stage);
+Error OperationTimedOut(std::string_view stage);
+Error TreeDidNotEnd(pid_t pid);
+Error CrdDied(std::string_view stage);
+
+}  // namespace crd::errors

@@ -1,0 +1,152 @@
+#include "daemon/core/manifest.h"
+
+#include <algorithm>
+
+#include "daemon/core/digest.h"
+#include "daemon/core/json.h"
+
+namespace crd {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kFormat = 1;
+
+json StdioLinkToJson(const StdioLink& link) {
+  return {{"kind", static_cast<int>(link.kind)},
+          {"key", link.key},
+          {"pid", link.pid},
+          {"fd", link.fd},
+          {"readable", link.readable},
+          {"writable", link.writable}};
+}
+
+Result<StdioLink> StdioLinkFromJson(const json& object) {
+  const int kind = TRY(Member<int>(object, "kind", 0));
+  if (kind < 0 || kind > static_cast<int>(StdioLink::Kind::kTerminal)) {
+    return Error{.code = Code::kDataLoss,
+                 .message = fmt::format("unknown kind {} of a stdio link", kind)};
+  }
+  return StdioLink{.kind = static_cast<StdioLink::Kind>(kind),
+                   .key = TRY(Member<std::string>(object, "key", "")),
+                   .pid = TRY(Member<int>(object, "pid", 0)),
+                   .fd = TRY(Member<int>(object, "fd", -1)),
+                   .readable = TRY(Member<bool>(object, "readable", false)),
+                   .writable = TRY(Member<bool>(object, "writable", false))};
+}
+
+Result<ManifestFile> FileFromJson(const json& object) {
+  ManifestFile file{.name = TRY(Member<std::string>(object, "name", "")),
+                    .size = TRY(Member<std::uint64_t>(object, "size", 0)),
+                    .digest = TRY(Member<std::string>(object, "digest", ""))};
+  if (file.name.empty() || file.name == "." || file.name == ".." ||
+      file.name.find('/') != std::string::npos) {
+    return Error{.code = Code::kDataLoss,
+                 .message = fmt::format("'{}' is no file name", file.name)};
+  }
+  return file;
+}
+
+json CheckpointToJson(const CheckpointRecord& record) {
+  return {{"id", record.id.str()},
+          {"name", record.name},
+          {"pid", record.pid},
+          {"command", record.command},
+          {"processes", record.processes},
+          {"container_id", record.container_id.str()},
+          {"created_us", record.created_us},
+          {"options", ToJson(record.options)},
+          {"criu_version", record.criu_version},
+          {"kernel_release", record.kernel_release},
+          {"host", record.host},
+          {"network_lock", record.network_lock}};
+}
+
+Result<CheckpointRecord> CheckpointFromJson(const json& object) {
+  CheckpointRecord record;
+  record.id = CheckpointId(TRY(Member<std::string>(object, "id", "")));
+  record.name = TRY(Member<std::string>(object, "name", ""));
+  record.pid = TRY(Member<int>(object, "pid", 0));
+  record.command = TRY(Member<std::string>(object, "command", ""));
+  record.processes = TRY(Member<std::int64_t>(object, "processes", 0));
+  record.container_id = ContainerId(TRY(Member<std::string>(object, "container_id", "")));
+  record.created_us = TRY(Member<std::int64_t>(object, "created_us", 0));
+  record.criu_version = TRY(Member<std::string>(object, "criu_version", ""));
+  record.kernel_release = TRY(Member<std::string>(object, "kernel_release", ""));
+  record.host = TRY(Member<std::string>(object, "host", ""));
+  record.network_lock = TRY(Member<std::string>(object, "network_lock", ""));
+  record.options = TRY(DumpOptionsFromJson(object.value("options", json::object())));
+  return record;
+}
+
+template <typename T, typename F>
+Result<std::vector<T>> Array(const json& object, const char* name, F from_json) {
+  std::vector<T> items;
+  for (const json& item : TRY(Member<std::vector<json>>(object, name, {}))) {
+    items.push_back(TRY(from_json(item)));
+  }
+  return items;
+}
+
+std::string Dump(const json& value) {
+  return value.dump(1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace
+
+bool Manifest::complete() const {
+  return std::all_of(files.begin(), files.end(),
+                     [](const ManifestFile& f) { return !f.digest.empty(); });
+}
+
+std::uint64_t Manifest::TotalBytes() const {
+  std::uint64_t total = 0;
+  for (const ManifestFile& file : files) total += file.size;
+  return total;
+}
+
+std::string Serialize(const Manifest& manifest) {
+  json body = {{"format", kFormat},
+               {"digest_algorithm", Digest::kAlgorithm},
+               {"checkpoint", CheckpointToJson(manifest.checkpoint)},
+               {"external", manifest.external},
+               {"stdio", json::array()},
+               {"files", json::array()}};
+  for (const StdioLink& link : manifest.stdio) body["stdio"].push_back(StdioLinkToJson(link));
+  for (const ManifestFile& file : manifest.files) {
+    body["files"].push_back({{"name", file.name}, {"size", file.size}, {"digest", file.digest}});
+  }
+  // A digest over the body's own text: JSON objects come out sorted, so parsing and writing again
+  // gives the same text.
+  const std::string digest = DigestOf(Dump(body));
+  return Dump({{"manifest", std::move(body)}, {"digest", digest}}) + "\n";
+}
+
+Result<Manifest> ParseManifest(std::string_view text) {
+  const json whole = TRY(ParseJson(text, "manifest.json"));
+  const std::string digest = TRY(Member<std::string>(whole, "digest", ""));
+  const json body = whole.value("manifest", json::object());
+  if (DigestOf(Dump(body)) != digest) {
+    return Error{.code = Code::kDataLoss,
+                 .message = "manifest.json was changed: its digest does not fit"};
+  }
+  if (const int format = TRY(Member<int>(body, "format", 0)); format != kFormat) {
+    return Error{
+        .code = Code::kFailedPrecondition,
+        .message = fmt::format("manifest.json has format {}, this crd reads {}", format, kFormat),
+        .hint = "use the version of crd that wrote it"};
+  }
+  Manifest manifest;
+  manifest.checkpoint = TRY(CheckpointFromJson(body.value("checkpoint", json::object())));
+  manifest.stdio = TRY(Array<StdioLink>(body, "stdio", StdioLinkFromJson));
+  manifest.files = TRY(Array<ManifestFile>(body, "files", FileFromJson));
+  manifest.external =
+      TRY(Array<std::string>(body, "external", [](const json& item) -> Result<std::string> {
+        if (item.is_string()) return item.get<std::string>();
+        return Error{.code = Code::kDataLoss,
+                     .message = "'external' holds something that is no text"};
+      }));
+  return manifest;
+}
+
+}  // namespace crd

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/base/result.h"
+#include "daemon/core/preflight.h"
+#include "daemon/core/records.h"
+
+namespace crd {
+
+// What a checkpoint consists of: enough to verify every byte of it and to restore it without the
+// database. Kept beside the images as manifest.json, written last.
+
+struct ManifestFile {
+  std::string name;  // in images/, no directories
+  std::uint64_t size = 0;
+  std::string digest;  // empty: not computed yet
+  bool operator==(const ManifestFile&) const = default;
+};
+
+struct Manifest {
+  CheckpointRecord checkpoint;  // identity, options, versions; not its state
+  std::vector<StdioLink> stdio;
+  std::vector<std::string> external;
+  std::vector<ManifestFile> files;  // by name
+
+  [[nodiscard]] bool complete() const;
+  [[nodiscard]] std::uint64_t TotalBytes() const;
+};
+
+std::string Serialize(const Manifest& manifest);
+
+// Refuses (kDataLoss) a text that was changed in any way after Serialize(), and names that are not
+// plain file names.
+Result<Manifest> ParseManifest(std::string_view text);
+
+}  // namespace crd

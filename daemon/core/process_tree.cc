@@ -1,0 +1,102 @@
+#include "daemon/core/process_tree.h"
+
+#include <algorithm>
+#include <set>
+
+namespace crd {
+namespace {
+
+constexpr int kMostReadings = 8;
+
+bool Gone(const Error& error) { return error.code == Code::kNotFound; }
+
+// Pids of the tree, every parent before its children.
+Result<std::vector<pid_t>> ListTree(pid_t root) {
+  std::vector<pid_t> pids = {root};
+  std::set<pid_t> seen = {root};
+  for (std::size_t at = 0; at < pids.size(); ++at) {
+    const Result<proc::ProcDir> process = proc::ProcDir::Open(pids[at]);
+    Result<std::vector<pid_t>> children =
+        process.ok() ? proc::ReadChildren(process.value()) : process.error();
+    if (!children.ok() && (at == 0 || !Gone(children.error()))) return children.error();
+    if (!children.ok()) continue;
+    for (const pid_t child : children.value()) {
+      if (seen.insert(child).second) pids.push_back(child);
+    }
+  }
+  return pids;
+}
+
+}  // namespace
+
+std::string TreeProcess::Describe() const { return fmt::format("{} (pid {})", comm, pid); }
+
+const TreeProcess* ProcessTree::Find(pid_t pid) const {
+  const auto found = std::find_if(processes_.begin(), processes_.end(),
+                                  [&](const TreeProcess& process) { return process.pid == pid; });
+  return found == processes_.end() ? nullptr : &*found;
+}
+
+std::uint64_t ProcessTree::MemoryBytes() const {
+  std::uint64_t bytes = 0;
+  for (const TreeProcess& process : processes_) bytes += process.memory_bytes;
+  return bytes;
+}
+
+Result<TreeProcess> ReadProcess(pid_t pid) {
+  const proc::ProcDir directory = TRY(proc::ProcDir::Open(pid));
+  proc::Stat stat = TRY(proc::ReadStat(directory));
+  const proc::Status status = TRY(proc::ReadStatus(directory));
+  return TreeProcess{
+      .pid = pid,
+      .ppid = stat.ppid,
+      .pgid = stat.pgid,
+      .sid = stat.sid,
+      .state = stat.state,
+      .start_time = stat.start_time,
+      .threads = status.threads,
+      .tracer = status.tracer,
+      .tty = stat.tty,
+      .kernel_thread = stat.kernel_thread,
+      .comm = std::move(stat.comm),
+      .command_line = TRY(proc::ReadCommandLine(directory)),
+      .uid = status.uid,
+      .gid = status.gid,
+      .memory_bytes = status.anonymous_bytes + status.shared_bytes + status.swapped_bytes};
+}
+
+Result<ProcessTree> ReadProcessTree(pid_t root) {
+  std::vector<pid_t> pids = TRY(ListTree(root));
+  for (int reading = 1; reading < kMostReadings; ++reading) {
+    std::vector<pid_t> again = TRY(ListTree(root));
+    const bool stable = again == pids;
+    pids = std::move(again);
+    if (stable) break;
+  }
+  std::vector<TreeProcess> processes;
+  processes.reserve(pids.size());
+  for (const pid_t pid : pids) {
+    Result<TreeProcess> process = ReadProcess(pid);
+    if (process.ok()) {
+      processes.push_back(std::move(process).value());
+    } else if (pid == root || !Gone(process.error())) {
+      return std::move(process).error();
+    }
+  }
+  return ProcessTree(std::move(processes));
+}
+
+std::vector<pid_t> ReadAncestors(pid_t pid) {
+  std::vector<pid_t> ancestors;
+  while (pid > 1) {
+    const Result<proc::ProcDir> directory = proc::ProcDir::Open(pid);
+    if (!directory.ok()) break;
+    const Result<proc::Stat> stat = proc::ReadStat(directory.value());
+    if (!stat.ok() || stat.value().ppid == 0) break;
+    pid = stat.value().ppid;
+    ancestors.push_back(pid);
+  }
+  return ancestors;
+}
+
+}  // namespace crd
