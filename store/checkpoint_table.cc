@@ -41,14 +41,17 @@ constexpr std::array<std::string_view, 3> CheckpointTable::kExact = {
 constexpr std::string_view CheckpointTable::kPrefix =
     SELECT_CHECKPOINT "WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 
-constexpr std::string_view CheckpointTable::kList = SELECT_CHECKPOINT R"sql(
-WHERE (created_us, id) < (?1, ?2)
-  AND (?4 IS NULL OR state IN (?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))
+constexpr std::string_view CheckpointTable::kList = SELECT_CHECKPOINT
+    "WHERE (created_us, id) < (?1, ?2) ORDER BY created_us DESC, id DESC LIMIT ?3";
+
+constexpr std::string_view CheckpointTable::kListState = SELECT_CHECKPOINT R"sql(
+WHERE state = ?4 AND (created_us, id) < (?1, ?2)
 ORDER BY created_us DESC, id DESC LIMIT ?3)sql";
 
-constexpr std::string_view CheckpointTable::kCount = R"sql(
-SELECT count(*) FROM checkpoints
-WHERE ?1 IS NULL OR state IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8))sql";
+constexpr std::string_view CheckpointTable::kCount = "SELECT count(*) FROM checkpoints";
+
+constexpr std::string_view CheckpointTable::kCountState =
+    "SELECT count(*) FROM checkpoints WHERE state = ?1";
 
 void CheckpointTable::Bind(Statement& statement, const Row& row) {
   statement.BindAll(row.id, row.name, row.state, row.pid, row.command, row.processes,

@@ -25,7 +25,9 @@ struct CheckpointTable {
   static const std::array<std::string_view, 3> kExact;
   static const std::string_view kPrefix;
   static const std::string_view kList;
+  static const std::string_view kListState;
   static const std::string_view kCount;
+  static const std::string_view kCountState;
 
   static void Bind(Statement& statement, const Row& row);
   static Row Read(Columns columns);

@@ -35,14 +35,17 @@ constexpr std::array<std::string_view, 2> ContainerTable::kExact = {
 constexpr std::string_view ContainerTable::kPrefix =
     SELECT_CONTAINER "WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 
-constexpr std::string_view ContainerTable::kList = SELECT_CONTAINER R"sql(
-WHERE (created_us, id) < (?1, ?2)
-  AND (?4 IS NULL OR state IN (?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))
+constexpr std::string_view ContainerTable::kList =
+    SELECT_CONTAINER "WHERE (created_us, id) < (?1, ?2) ORDER BY created_us DESC, id DESC LIMIT ?3";
+
+constexpr std::string_view ContainerTable::kListState = SELECT_CONTAINER R"sql(
+WHERE state = ?4 AND (created_us, id) < (?1, ?2)
 ORDER BY created_us DESC, id DESC LIMIT ?3)sql";
 
-constexpr std::string_view ContainerTable::kCount = R"sql(
-SELECT count(*) FROM containers
-WHERE ?1 IS NULL OR state IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8))sql";
+constexpr std::string_view ContainerTable::kCount = "SELECT count(*) FROM containers";
+
+constexpr std::string_view ContainerTable::kCountState =
+    "SELECT count(*) FROM containers WHERE state = ?1";
 
 constexpr std::string_view ContainerTable::kRestores = R"sql(
 SELECT id FROM containers

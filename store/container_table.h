@@ -25,7 +25,9 @@ struct ContainerTable {
   static const std::array<std::string_view, 2> kExact;
   static const std::string_view kPrefix;
   static const std::string_view kList;
+  static const std::string_view kListState;
   static const std::string_view kCount;
+  static const std::string_view kCountState;
   // ?1 = checkpoint: ids of containers that were restored from it.
   static const std::string_view kRestores;
 

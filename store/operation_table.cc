@@ -28,14 +28,12 @@ constexpr std::array<std::string_view, 1> OperationTable::kExact = {kGet};
 constexpr std::string_view OperationTable::kPrefix =
     SELECT_OPERATION "WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 
-constexpr std::string_view OperationTable::kList = SELECT_OPERATION R"sql(
-WHERE (created_us, id) < (?1, ?2)
-  AND (?4 IS NULL OR state IN (?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))
-ORDER BY created_us DESC, id DESC LIMIT ?3)sql";
+constexpr std::string_view OperationTable::kList =
+    SELECT_OPERATION "WHERE (created_us, id) < (?1, ?2) ORDER BY created_us DESC, id DESC LIMIT ?3";
 
-constexpr std::string_view OperationTable::kCount = R"sql(
-SELECT count(*) FROM operations
-WHERE ?1 IS NULL OR state IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8))sql";
+constexpr std::string_view OperationTable::kListState = SELECT_OPERATION R"sql(
+WHERE state = ?4 AND (created_us, id) < (?1, ?2)
+ORDER BY created_us DESC, id DESC LIMIT ?3)sql";
 
 constexpr std::string_view OperationTable::kByRequest =
     SELECT_OPERATION "WHERE request_id = ?1 AND request_id <> ''";

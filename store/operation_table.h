@@ -23,7 +23,7 @@ struct OperationTable {
   static const std::array<std::string_view, 1> kExact;
   static const std::string_view kPrefix;
   static const std::string_view kList;
-  static const std::string_view kCount;
+  static const std::string_view kListState;
   // ?1 = request id.
   static const std::string_view kByRequest;
   // ?1 = how many of the newest ended ones stay.

@@ -51,7 +51,8 @@ CREATE TABLE checkpoints (
 CREATE UNIQUE INDEX checkpoints_name_held ON checkpoints (name)
   WHERE name <> '' AND state IN ('creating', 'ready', 'damaged', 'deleting');
 CREATE INDEX checkpoints_by_name ON checkpoints (name, created_us, id) WHERE name <> '';
-CREATE INDEX checkpoints_by_age ON checkpoints (created_us, id, state);
+CREATE INDEX checkpoints_by_age ON checkpoints (created_us, id);
+CREATE INDEX checkpoints_by_state ON checkpoints (state, created_us, id);
 
 CREATE TABLE containers (
   id                   TEXT    NOT NULL PRIMARY KEY,
@@ -72,7 +73,8 @@ CREATE TABLE containers (
   problem              TEXT    NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX containers_name ON containers (name) WHERE name <> '';
-CREATE INDEX containers_by_age ON containers (created_us, id, state);
+CREATE INDEX containers_by_age ON containers (created_us, id);
+CREATE INDEX containers_by_state ON containers (state, created_us, id);
 CREATE INDEX containers_by_parent ON containers (parent_checkpoint_id, created_us, id)
   WHERE parent_checkpoint_id <> '';
 
@@ -90,7 +92,8 @@ CREATE TABLE operations (
   error         TEXT    NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX operations_request_id ON operations (request_id) WHERE request_id <> '';
-CREATE INDEX operations_by_age ON operations (created_us, id, state, ended_us);
+CREATE INDEX operations_by_age ON operations (created_us, id, ended_us);
+CREATE INDEX operations_by_state ON operations (state, created_us, id);
 
 CREATE TABLE events (
   sequence INTEGER NOT NULL PRIMARY KEY,

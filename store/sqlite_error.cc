@@ -81,9 +81,10 @@ Meaning MeaningOf(int result, int sys_errno) {
 }  // namespace
 
 Error SqliteError(sqlite3* connection, int result) {
-  // Only these set it; after any other failure it is a leftover of an earlier one.
+  const int saved = errno;
+  // Other failures have no system call behind them, whatever one that went well may have left.
   const bool has_errno = (result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_CANTOPEN;
-  const int sys_errno = has_errno ? sqlite3_system_errno(connection) : 0;
+  const int sys_errno = has_errno ? saved : 0;
   const Meaning meaning = MeaningOf(result, sys_errno);
   const char* path = sqlite3_db_filename(connection, "main");
   const char* why = sqlite3_extended_errcode(connection) == result ? sqlite3_errmsg(connection)

@@ -1,5 +1,6 @@
 #include "store/statement.h"
 
+#include <cerrno>
 #include <utility>
 
 #include <sqlite3.h>
@@ -45,6 +46,7 @@ void Statement::Bind(int parameter, const std::optional<std::int64_t>& value) {
 Result<bool> Statement::Step() {
   sqlite3* connection = sqlite3_db_handle(prepared_);
   if (bind_result_ != SQLITE_OK) return SqliteError(connection, bind_result_);
+  errno = 0;
   const int result = sqlite3_step(prepared_);
   if (result == SQLITE_ROW) return true;
   if (result == SQLITE_DONE) return false;

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -14,20 +18,18 @@ namespace crd::store {
 
 // What checkpoints, containers and operations have in common. A `Table` names its Row, says how to
 // bind and read one, and holds the statements:
-//   kPut      all columns in order                   insert or replace by id
-//   kGet      ?1 = id
-//   kDelete   ?1 = id                                (where rows can be deleted)
-//   kHolder   ?1 = unique key                        id of the row that has it
-//   kExact    ?1 = id or name                        one row; the first of them that finds one
-//   counts kPrefix   ?1 <= id, id < ?2, ?3 = limit kList     behind ?1 = time and ?2 = id, ?3 =
-//   limit, states from ?4 on (unbound: any) kCount    states from ?1 on (unbound: any)
+//   kPut: all columns in order; inserts or replaces by id
+//   kGet, kDelete: ?1 = id
+//   kHolder: ?1 = unique key; the id of the row that has it
+//   kExact: ?1 = id or name; the first of them that finds a row counts
+//   kPrefix: ?1 <= id < ?2; ?3 = limit
+//   kList: behind ?1 = time and ?2 = id; ?3 = limit
+//   kListState: the same; ?4 = state
+//   kCount: all; kCountState: ?1 = state
 
 // The first text behind all that begin with `prefix`, in the order of bytes; none if there is no
 // such text. A range of ids uses the index, and nothing in a prefix has to be escaped.
 std::optional<std::string> UpperBound(std::string_view prefix);
-
-// Binds to the eight parameters from `first` on.
-Result<void> BindStates(Statement& statement, int first, const std::vector<std::string>& states);
 
 template <typename Table>
 Result<std::vector<typename Table::Row>> ReadRows(Statement& statement) {
@@ -61,27 +63,60 @@ Result<std::vector<typename Table::Row>> Match(Database& database, std::string_v
   return ReadRows<Table>(statement);
 }
 
+// One page of each state by its own stretch of the index, merged: a rare state costs no walk over
+// the others.
+template <typename Table>
+Result<std::vector<typename Table::Row>> ListStates(Database& database, const Cursor& after,
+                                                    int limit,
+                                                    const std::set<std::string_view>& states) {
+  std::vector<typename Table::Row> merged;
+  for (const std::string_view state : states) {
+    Statement statement = TRY(database.Prepare(Table::kListState));
+    statement.BindAll(after.created_us, after.id, limit, state);
+    std::vector<typename Table::Row> rows = TRY(ReadRows<Table>(statement));
+    std::move(rows.begin(), rows.end(), std::back_inserter(merged));
+  }
+  std::sort(merged.begin(), merged.end(), [](const auto& left, const auto& right) {
+    return std::tie(left.created_us, left.id) > std::tie(right.created_us, right.id);
+  });
+  const auto page = std::min(merged.size(), static_cast<std::size_t>(limit));
+  merged.erase(merged.begin() + static_cast<std::ptrdiff_t>(page), merged.end());
+  return merged;
+}
+
 template <typename Table>
 Result<std::vector<typename Table::Row>> List(Database& database, const Cursor& after, int limit,
                                               const std::vector<std::string>& states) {
-  Statement statement = TRY(database.Prepare(Table::kList));
   // To SQLite, a negative limit is none.
-  statement.BindAll(after.created_us, after.id, limit < 0 ? 0 : limit);
-  TRY(BindStates(statement, 4, states));
+  const int at_most = std::max(limit, 0);
+  if (!states.empty()) {
+    return ListStates<Table>(database, after, at_most, {states.begin(), states.end()});
+  }
+  Statement statement = TRY(database.Prepare(Table::kList));
+  statement.BindAll(after.created_us, after.id, at_most);
   return ReadRows<Table>(statement);
 }
 
 template <typename Table>
 Result<std::int64_t> Count(Database& database, const std::vector<std::string>& states) {
-  Statement statement = TRY(database.Prepare(Table::kCount));
-  TRY(BindStates(statement, 1, states));
-  TRY(statement.Step());
-  return statement.Integer(0);
+  if (states.empty()) {
+    Statement statement = TRY(database.Prepare(Table::kCount));
+    TRY(statement.Step());
+    return statement.Integer(0);
+  }
+  std::int64_t count = 0;
+  for (const std::string_view state : std::set<std::string_view>(states.begin(), states.end())) {
+    Statement statement = TRY(database.Prepare(Table::kCountState));
+    statement.BindAll(state);
+    TRY(statement.Step());
+    count += statement.Integer(0);
+  }
+  return count;
 }
 
-// The refusal of a row whose unique key another row has.
+// Refuses a row whose unique key another row has.
 template <typename Table>
-Result<Error> Taken(Database& database, const typename Table::Row& row) {
+Result<void> RefuseTaken(Database& database, const typename Table::Row& row) {
   const std::string& key = Table::UniqueKey(row);
   Statement statement = TRY(database.Prepare(Table::kHolder));
   statement.BindAll(key);
@@ -99,7 +134,7 @@ Result<void> Put(Database& database, const typename Table::Row& row) {
   Table::Bind(statement, row);
   Result<void> put = statement.Run();
   if (put.ok()) return put;
-  if (put.error().code == Code::kAlreadyExists) return TRY(Taken<Table>(database, row));
+  if (put.error().code == Code::kAlreadyExists) return RefuseTaken<Table>(database, row);
   return std::move(put).Annotate(fmt::format("store {} '{}'", Table::kSubject, row.id));
 }
 

@@ -5,7 +5,8 @@
 namespace crd::store {
 
 Result<Transaction> Transaction::Begin(Database& database) {
-  TRY(TRY(database.Prepare("BEGIN IMMEDIATE")).Run().Annotate("begin a transaction"));
+  Statement begin = TRY(database.Prepare("BEGIN IMMEDIATE"));
+  TRY(begin.Run().Annotate("begin a transaction"));
   return Transaction(database);
 }
 
@@ -17,7 +18,8 @@ Transaction::~Transaction() {
 }
 
 Result<void> Transaction::Commit() {
-  TRY(TRY(database_->Prepare("COMMIT")).Run().Annotate("commit a transaction"));
+  Statement commit = TRY(database_->Prepare("COMMIT"));
+  TRY(commit.Run().Annotate("commit a transaction"));
   database_ = nullptr;
   return {};
 }

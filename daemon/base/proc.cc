@@ -69,8 +69,7 @@ Result<std::vector<int>> Numbers(UniqueFd directory, const std::string& what) {
 }  // namespace
 
 Result<ProcDir> ProcDir::Open(pid_t pid) {
-  UniqueFd fd(
-      ::open(fmt::format("/proc/{}", pid).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  UniqueFd fd(::open(fmt::format("/proc/{}", pid).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) return Error::Errno("look at process {}", pid);
   return ProcDir(pid, std::move(fd));
 }
@@ -144,8 +143,11 @@ std::uint64_t Kilobytes(std::string_view value) { return Number<std::uint64_t>(v
 
 }  // namespace
 
-Result<Status> ReadStatus(const ProcDir& process) {
-  const std::string text = TRY(process.Read("status"));
+Result<Status> ReadStatus(const ProcDir& process) { return ReadThreadStatus(process, 0); }
+
+Result<Status> ReadThreadStatus(const ProcDir& process, pid_t thread) {
+  const std::string text =
+      TRY(process.Read(thread == 0 ? "status" : fmt::format("task/{}/status", thread)));
   Status status;
   for (std::string_view rest = text; !rest.empty();) {
     std::string_view value = Cut(rest, '\n');
@@ -156,6 +158,9 @@ Result<Status> ReadStatus(const ProcDir& process) {
     if (name == "Uid") status.uid = ParseIds(value);
     if (name == "Gid") status.gid = ParseIds(value);
     if (name == "Threads") status.threads = Number<int>(value);
+    if (name == "SigPnd" || name == "ShdPnd") {
+      status.pending_signals |= Number<std::uint64_t>(value, 16);
+    }
     if (name == "RssAnon") status.anonymous_bytes = Kilobytes(value);
     if (name == "RssShmem") status.shared_bytes = Kilobytes(value);
     if (name == "VmSwap") status.swapped_bytes = Kilobytes(value);

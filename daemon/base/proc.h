@@ -63,11 +63,14 @@ struct Status {
   Ids uid;
   Ids gid;
   int threads = 0;
+  std::uint64_t pending_signals = 0;  // SigPnd and ShdPnd; bit 0 is signal 1
   std::uint64_t anonymous_bytes = 0;  // RssAnon
   std::uint64_t shared_bytes = 0;     // RssShmem: shared anonymous memory, SysV and tmpfs pages
   std::uint64_t swapped_bytes = 0;    // VmSwap, of private anonymous memory
 };
 Result<Status> ReadStatus(const ProcDir& process);
+// The same of one of its threads.
+Result<Status> ReadThreadStatus(const ProcDir& process, pid_t thread);
 
 // Arguments joined by blanks, control characters replaced by '?', at most `limit` bytes; empty for
 // kernel threads and zombies.

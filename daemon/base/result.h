@@ -85,10 +85,13 @@ class [[nodiscard]] Result<void> {
 }  // namespace crd
 
 // Evaluates to the value of a Result, or returns its error from the enclosing function. The only
-// control-flow macro of the project.
-#define TRY(...)                                                  \
-  __extension__({                                                 \
-    auto try_result_ = (__VA_ARGS__);                             \
-    if (!try_result_.ok()) return std::move(try_result_).error(); \
-    std::move(try_result_).value();                               \
+// control-flow macro of the project. May be nested, hence the counted name.
+#define TRY(...) CRD_TRY_AS(CRD_TRY_NAME(__COUNTER__), __VA_ARGS__)
+#define CRD_TRY_NAME(number) CRD_TRY_PASTE(try_result_, number)
+#define CRD_TRY_PASTE(name, number) name##number
+#define CRD_TRY_AS(result, ...)                         \
+  __extension__({                                       \
+    auto result = (__VA_ARGS__);                        \
+    if (!result.ok()) return std::move(result).error(); \
+    std::move(result).value();                          \
   })

@@ -1,66 +1,20 @@
 #pragma once
 
 #include <chrono>
-#include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
-#include "daemon/base/children.h"
 #include "daemon/core/claims.h"
-#include "daemon/core/containers.h"
-#include "daemon/core/image_store.h"
-#include "daemon/core/inventory.h"
+#include "daemon/core/engine_parts.h"
 #include "daemon/core/operation.h"
 #include "daemon/core/operation_runner.h"
 #include "daemon/core/preflight.h"
+#include "daemon/core/requests.h"
 #include "daemon/core/verify.h"
-#include "daemon/criu/criu.h"
 
 namespace crd {
-
-// What is asked of the engine, in its own words.
-
-// A process tree by its root's pid, or by the key of a container that crd knows.
-using Target = std::variant<pid_t, std::string>;
-
-struct CheckpointRequest {
-  std::string request_id;
-  Target target;
-  std::string name;
-  criu::DumpOptions options;
-  std::chrono::microseconds timeout{0};  // 0: the default
-};
-
-// Where a restored tree's broken standard streams go.
-struct StdioToLog {
-  std::string path;  // empty: a file under crd's state
-};
-struct StdioFromCaller {
-  // The caller's descriptors 0, 1, 2; shared because a repeated request may bring them again.
-  std::shared_ptr<const std::vector<UniqueFd>> descriptors;
-};
-
-struct RestoreRequest {
-  std::string request_id;
-  std::string checkpoint;
-  std::string name;
-  std::variant<StdioToLog, StdioFromCaller> stdio;
-  bool tcp_established = false;
-  bool tcp_close = false;
-  std::chrono::microseconds timeout{0};
-};
-
-struct CheckRequest {
-  struct CheckpointKey {
-    std::string key;
-  };
-  std::variant<Target, CheckpointKey> subject;
-  criu::DumpOptions options;
-};
 
 struct EngineInfo {
   std::string criu_path;
@@ -74,23 +28,6 @@ struct EngineInfo {
   WallMicros started_us = 0;
   bool kernel_cache_primed = false;
   std::uint64_t free_bytes = 0;
-};
-
-// What everything needs that runs an operation. All of it outlives the engine.
-struct EngineParts {
-  Inventory& inventory;
-  ImageStore& images;
-  Containers& containers;
-  Children& children;
-  criu::Criu& criu;
-  const Clock& clock;
-  std::string state_directory;
-  std::string cgroup_base;  // directory of crd's own cgroup2
-  std::string kernel_release;
-  std::string host;
-  std::string boot_id;
-  bool kernel_cache_primed = false;
-  int workers = 4;
 };
 
 // Everything that can be asked of crd. Thread-safe. Calls named Start… return at once: their

@@ -142,6 +142,25 @@ Error ImagesDamaged(const CheckpointId& id, const std::vector<std::string>& dama
       .hint = "nothing was started; restore another checkpoint, or put the files back from a copy"};
 }
 
+Error CriuUnusable(std::string_view path, std::string_view problem) {
+  return {
+      .code = Code::kFailedPrecondition,
+      .reason = "CRIU_UNUSABLE",
+      .message = fmt::format("the CRIU at '{}' cannot be used: {}", path, problem),
+      .hint =
+          "install one that works on this kernel (deploy/setup finds one), or name it with --criu"};
+}
+
+Error CannotBeDumped(const std::vector<Obstacle>& obstacles) {
+  Error error = obstacles.front().error;
+  if (obstacles.size() == 1) return error;
+  std::vector<std::string> messages;
+  for (const Obstacle& obstacle : obstacles) messages.push_back(obstacle.error.message);
+  error.message =
+      fmt::format("{} things are in the way: {}", obstacles.size(), fmt::join(messages, "; "));
+  return error;
+}
+
 Error PidTaken(pid_t pid, pid_t holder, std::string_view command) {
   return {.code = Code::kFailedPrecondition,
           .reason = "PID_TAKEN",

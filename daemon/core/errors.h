@@ -9,6 +9,7 @@
 
 #include "daemon/base/error.h"
 #include "daemon/base/ids.h"
+#include "daemon/core/preflight.h"
 #include "daemon/core/states.h"
 
 // The catalogue: every refusal that a client can see, by name. Code, wording and hint live here and
@@ -41,6 +42,11 @@ Error ShuttingDown();
 // Room and images.
 Error NoRoom(std::uint64_t needed_bytes, std::uint64_t free_bytes, std::string_view directory);
 Error ImagesDamaged(const CheckpointId& id, const std::vector<std::string>& damages);
+
+// CRIU and the tree.
+Error CriuUnusable(std::string_view path, std::string_view problem);
+// One refusal for all that is in the way; with a single obstacle, that one.
+Error CannotBeDumped(const std::vector<Obstacle>& obstacles);
 
 // A restore's conflicts.
 Error PidTaken(pid_t pid, pid_t holder, std::string_view command);

@@ -20,7 +20,8 @@ bool IsPages(const std::string& name) {
 
 }  // namespace
 
-ImageFollower::ImageFollower(FdRef images) : images_(images), thread_([this] { Run(); }) {}
+ImageFollower::ImageFollower(FdRef images, std::function<void(std::uint64_t)> on_bytes)
+    : images_(images), on_bytes_(std::move(on_bytes)), thread_([this] { Run(); }) {}
 
 ImageFollower::~ImageFollower() {
   stop_ = true;
@@ -49,6 +50,7 @@ Result<void> ImageFollower::CatchUp() {
     tail.offset = TRY(tail.digest.AddFile(tail.file.ref(), before).Annotate(name));
     if (tail.offset == before) continue;
     bytes_ += tail.offset - before;
+    on_bytes_(bytes_);
     // Starts writing without waiting; what fails here comes back from fsync, which is waited for.
     ::sync_file_range(tail.file.get(), static_cast<off_t>(before),
                       static_cast<off_t>(tail.offset - before), SYNC_FILE_RANGE_WRITE);

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <thread>
@@ -19,13 +20,11 @@ namespace crd {
 // Owns a thread from construction to Finish() or destruction. `images` must outlive it.
 class ImageFollower {
  public:
-  explicit ImageFollower(FdRef images);
+  // `on_bytes` is called on the follower's thread with the bytes seen so far, when there are more.
+  ImageFollower(FdRef images, std::function<void(std::uint64_t)> on_bytes);
   ImageFollower(const ImageFollower&) = delete;
   ImageFollower& operator=(const ImageFollower&) = delete;
   ~ImageFollower();
-
-  // Bytes seen so far; any thread.
-  [[nodiscard]] std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
   struct Followed {
     std::uint64_t size = 0;
@@ -46,7 +45,8 @@ class ImageFollower {
 
   FdRef images_;
   std::map<std::string, Tail> tails_;
-  std::atomic<std::uint64_t> bytes_ = 0;
+  std::function<void(std::uint64_t)> on_bytes_;
+  std::uint64_t bytes_ = 0;
   std::atomic<bool> stop_ = false;
   Result<void> failure_;
   std::thread thread_;  // last: it uses everything above

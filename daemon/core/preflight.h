@@ -8,16 +8,11 @@
 #include <sys/types.h>
 
 #include "daemon/base/result.h"
+#include "daemon/core/obstacles.h"
 #include "daemon/core/process_tree.h"
 #include "daemon/criu/criu.h"
 
 namespace crd {
-
-// Something that keeps a tree from being dumped, and the process that has it.
-struct Obstacle {
-  pid_t pid = 0;
-  Error error;  // core/obstacles.h
-};
 
 // A pipe, socket or terminal that leads out of the tree through descriptor 0, 1 or 2 of one of its
 // processes. CRIU dumps it; the restore decides what takes its place.
@@ -37,24 +32,24 @@ struct StdioLink {
 
 struct Preflight {
   ProcessTree tree;
-  std::vector<Obstacle> obstacles;  // empty: nothing is known to stand in the way
-  std::vector<StdioLink> stdio;     // one per key
+  std::vector<Obstacle> obstacles;    // empty: nothing is known to stand in the way
+  std::vector<StdioLink> stdio;       // one per key
   std::vector<std::string> external;  // for DumpRequest::external, and RestoreRequest::external
   std::uint64_t memory_bytes = 0;     // ProcessTree::MemoryBytes()
 };
 
 struct PreflightContext {
-  pid_t self = 0;               // crd's own pid
-  std::set<pid_t> busy_roots;   // roots of other trees under checkpoint or restore, without this one
+  pid_t self = 0;              // crd's own pid
+  std::set<pid_t> busy_roots;  // roots of other trees under checkpoint or restore, without this one
 };
 
 // Looks at a tree as CRIU 4.2 will, without touching or stopping it: reads /proc, and the kernel's
 // list of unix sockets where the tree has any.
 //
-// Fails with the refusal itself where `root` is no tree that may be dumped at all (core/obstacles.h,
-// "targets"); everything else that is in the way is collected in `obstacles`. What a process does
-// while it is looked at, or afterwards, may still make CRIU refuse. Any thread; well under 1 ms for
-// a small process.
+// Fails with the refusal itself where `root` is no tree that may be dumped at all
+// (core/obstacles.h, "targets"); everything else that is in the way is collected in `obstacles`.
+// What a process does while it is looked at, or afterwards, may still make CRIU refuse. Any thread;
+// well under 1 ms for a small process.
 Result<Preflight> InspectTree(pid_t root, const criu::DumpOptions& options,
                               const PreflightContext& context);
 

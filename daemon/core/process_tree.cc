@@ -1,6 +1,7 @@
 #include "daemon/core/process_tree.h"
 
 #include <algorithm>
+#include <csignal>
 #include <set>
 
 namespace crd {
@@ -27,6 +28,27 @@ Result<std::vector<pid_t>> ListTree(pid_t root) {
   return pids;
 }
 
+constexpr std::uint64_t kTrapBit = 1U << (SIGTRAP - 1);
+
+// What a debugger or a signal may have done to any one thread of a process.
+struct ThreadState {
+  pid_t tracer = 0;
+  bool pending_trap = false;
+};
+
+Result<ThreadState> ReadThreads(const proc::ProcDir& process, const proc::Status& leader) {
+  ThreadState state{.tracer = leader.tracer,
+                    .pending_trap = (leader.pending_signals & kTrapBit) != 0};
+  if (leader.threads <= 1) return state;
+  for (const int thread : TRY(process.ListNumbers("task"))) {
+    const Result<proc::Status> status = proc::ReadThreadStatus(process, thread);
+    if (!status.ok()) continue;
+    if (state.tracer == 0) state.tracer = status.value().tracer;
+    state.pending_trap |= (status.value().pending_signals & kTrapBit) != 0;
+  }
+  return state;
+}
+
 }  // namespace
 
 std::string TreeProcess::Describe() const { return fmt::format("{} (pid {})", comm, pid); }
@@ -47,6 +69,7 @@ Result<TreeProcess> ReadProcess(pid_t pid) {
   const proc::ProcDir directory = TRY(proc::ProcDir::Open(pid));
   proc::Stat stat = TRY(proc::ReadStat(directory));
   const proc::Status status = TRY(proc::ReadStatus(directory));
+  const ThreadState threads = TRY(ReadThreads(directory, status));
   return TreeProcess{
       .pid = pid,
       .ppid = stat.ppid,
@@ -55,9 +78,10 @@ Result<TreeProcess> ReadProcess(pid_t pid) {
       .state = stat.state,
       .start_time = stat.start_time,
       .threads = status.threads,
-      .tracer = status.tracer,
+      .tracer = threads.tracer,
       .tty = stat.tty,
       .kernel_thread = stat.kernel_thread,
+      .pending_trap = threads.pending_trap,
       .comm = std::move(stat.comm),
       .command_line = TRY(proc::ReadCommandLine(directory)),
       .uid = status.uid,

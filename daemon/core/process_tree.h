@@ -18,12 +18,13 @@ struct TreeProcess {
   pid_t ppid = 0;
   pid_t pgid = 0;
   pid_t sid = 0;
-  char state = '?';             // proc(5): R S D T t Z X I
-  std::uint64_t start_time = 0; // clock ticks since boot
+  char state = '?';              // proc(5): R S D T t Z X I
+  std::uint64_t start_time = 0;  // clock ticks since boot
   int threads = 0;
   pid_t tracer = 0;  // of any of its threads; 0: nobody traces it
   int tty = 0;       // controlling terminal, 0: none
   bool kernel_thread = false;
+  bool pending_trap = false;  // SIGTRAP waits, blocked, for one of its threads
   std::string comm;
   std::string command_line;  // shortened; empty for a zombie
   proc::Ids uid;

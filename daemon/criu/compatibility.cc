@@ -48,8 +48,7 @@ KernelTraits ProbeKernel() {
   int value = 0;
   socklen_t size = sizeof value;
   traits.refuses_passcred_on_inet =
-      socket.valid() &&
-      ::getsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &value, &size) != 0 &&
+      socket.valid() && ::getsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &value, &size) != 0 &&
       errno == EOPNOTSUPP;
   return traits;
 }

@@ -19,8 +19,7 @@ constexpr std::size_t kComplaintsLimit = 2048;
 // Closes every descriptor that came with a message (a terminal that CRIU made, say): nobody here
 // takes any, and what is not received properly would stay open for ever.
 void CloseReceived(msghdr& header) {
-  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr;
-       part = CMSG_NXTHDR(&header, part)) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
     const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (std::size_t i = 0; i < count; ++i) {
@@ -61,16 +60,6 @@ Result<std::optional<Incoming>> TakePacket(FdRef socket) {
   return std::optional<Incoming>(std::move(incoming));
 }
 
-Result<void> MoveIntoCgroup(FdRef cgroup, pid_t pid) {
-  const UniqueFd procs(::openat(cgroup.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
-  if (!procs.valid()) return Error::Errno("open cgroup.procs to move CRIU");
-  const std::string text = std::to_string(pid);
-  if (::write(procs.get(), text.data(), text.size()) < 0) {
-    return Error::Errno("move CRIU (process {}) into its cgroup", pid);
-  }
-  return {};
-}
-
 }  // namespace
 
 std::string Ending::ToString() const {
@@ -106,8 +95,17 @@ Result<Connection> Connection::Open(Children& children, const ConnectionSpec& sp
   launch.descriptors.insert(launch.descriptors.end(), spec.inherit.begin(), spec.inherit.end());
 
   Child child = TRY(children.Launch(launch));
-  if (spec.cgroup.valid()) TRY(MoveIntoCgroup(spec.cgroup, child.pid()));
   return Connection(std::move(child), std::move(ours), std::move(complaints));
+}
+
+Result<void> Connection::EnterCgroup(FdRef cgroup) const {
+  const UniqueFd procs(::openat(cgroup.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
+  if (!procs.valid()) return Error::Errno("open cgroup.procs to move CRIU");
+  const std::string text = std::to_string(child_.pid());
+  if (::write(procs.get(), text.data(), text.size()) < 0) {
+    return Error::Errno("move CRIU (process {}) into its cgroup", text);
+  }
+  return {};
 }
 
 Result<void> Connection::Send(std::string_view packet) const {
@@ -154,7 +152,8 @@ Ending Connection::Finish(Deadline patience) {
   }
   Ending ending{.status = status.ok() ? *status : ExitStatus{}};
   // It may have ended by itself just before it was to be killed.
-  ending.killed = killed_ && ending.status.signal.value_or(SIGKILL) == SIGKILL && !ending.status.code;
+  ending.killed =
+      killed_ && ending.status.signal.value_or(SIGKILL) == SIGKILL && !ending.status.code;
   return ending;
 }
 
@@ -163,6 +162,7 @@ std::string Connection::Complaints() const {
   const ssize_t got =
       complaints_.valid() ? ::pread(complaints_.get(), words.data(), words.size(), 0) : 0;
   words.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  while (!words.empty() && words.back() == '\n') words.pop_back();
   return words;
 }
 

@@ -41,7 +41,6 @@ struct ConnectionSpec {
   // CRIU's 0, 1, 2; /dev/null where not valid, except that stderr is kept for Complaints().
   std::array<FdRef, 3> stdio = {FdRef(-1), FdRef(-1), FdRef(-1)};
   std::vector<std::pair<FdRef, int>> inherit;  // ours -> CRIU's, all above 3
-  FdRef cgroup{-1};                            // directory of a cgroup2
 };
 
 // One `criu swrk` process and the socket to it (AF_UNIX SOCK_SEQPACKET, a protobuf message per
@@ -51,9 +50,12 @@ struct ConnectionSpec {
 // restored tree's parent. CRIU is killed and reaped when the connection goes out of scope.
 class Connection {
  public:
-  // Starts CRIU and moves it into the cgroup before it has been asked anything, so that all it ever
-  // forks is inside. Fails when the program can't be started (errno in the error) or moved.
+  // Starts CRIU. Fails when the program can't be started (errno in the error).
   static Result<Connection> Open(Children& children, const ConnectionSpec& spec);
+
+  // Moves CRIU into a cgroup2, given by its directory. To be done before it is asked anything, so
+  // that all that it ever forks is inside.
+  [[nodiscard]] Result<void> EnterCgroup(FdRef cgroup) const;
 
   // Never blocks. Failing means that CRIU has gone or no longer listens; Next() tells.
   [[nodiscard]] Result<void> Send(std::string_view packet) const;
@@ -68,7 +70,8 @@ class Connection {
   // Closes the socket, gives CRIU until `patience` to end by itself, then kills it; reaps it.
   Ending Finish(Deadline patience);
 
-  // What CRIU wrote to stderr: words from before it had a log, such as the dynamic linker's.
+  // What CRIU wrote to stderr: words from before it had a log, such as the dynamic linker's. At
+  // most 2 KiB.
   [[nodiscard]] std::string Complaints() const;
 
  private:

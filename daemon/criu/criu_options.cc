@@ -31,10 +31,10 @@ criu_rpc::criu_opts CommonOptions(FdRef images, FdRef work, const char* log) {
 Result<criu_rpc::criu_opts> DumpOptionsFor(const DumpRequest& request) {
   const DumpOptions& wanted = request.options;
   if (wanted.ghost_limit > std::numeric_limits<std::uint32_t>::max()) {
-    return Error{.code = Code::kInvalidArgument,
-                 .message = fmt::format("ghost limit of {} bytes: CRIU takes at most {}",
-                                        wanted.ghost_limit,
-                                        std::numeric_limits<std::uint32_t>::max())};
+    return Error{
+        .code = Code::kInvalidArgument,
+        .message = fmt::format("ghost limit of {} bytes: CRIU takes at most {}", wanted.ghost_limit,
+                               std::numeric_limits<std::uint32_t>::max())};
   }
   criu_rpc::criu_opts options = CommonOptions(request.images, request.work, kDumpLog);
   options.set_pid(request.pid);
@@ -58,9 +58,10 @@ Result<criu_rpc::criu_opts> DumpOptionsFor(const DumpRequest& request) {
 
 Result<criu_rpc::criu_opts> RestoreOptionsFor(const RestoreRequest& request) {
   if (request.inherit.size() > static_cast<std::size_t>(kMaxInherited)) {
-    return Error{.code = Code::kInvalidArgument,
-                 .message = fmt::format("{} descriptors to inherit: at most {} can be handed to CRIU",
-                                        request.inherit.size(), kMaxInherited)};
+    return Error{
+        .code = Code::kInvalidArgument,
+        .message = fmt::format("{} descriptors to inherit: at most {} can be handed to CRIU",
+                               request.inherit.size(), kMaxInherited)};
   }
   criu_rpc::criu_opts options = CommonOptions(request.images, request.work, kRestoreLog);
   // The root becomes a sibling of CRIU: a child of the thread that started CRIU, of ours.

@@ -51,8 +51,8 @@ SessionEnd Session::Run(const criu_rpc::criu_opts& options) {
 bool Session::Reply(const criu_rpc::criu_req& request) {
   const auto sent = connection_.Send(request.SerializeAsString());
   // A CRIU that is gone tells more by how it ended.
-  const bool gone = !sent.ok() && (sent.error().sys_errno == EPIPE ||
-                                   sent.error().sys_errno == ECONNRESET);
+  const bool gone =
+      !sent.ok() && (sent.error().sys_errno == EPIPE || sent.error().sys_errno == ECONNRESET);
   if (!sent.ok() && !gone) end_.nonsense = sent.error().message;
   return sent.ok();
 }
@@ -93,7 +93,7 @@ bool Session::OnTimeout() {
 
 bool Session::Take(const std::string& packet) {
   criu_rpc::criu_resp message;
-  if (!message.ParseFromString(packet)) {
+  if (!message.ParseFromString(packet) || !message.has_type() || !message.has_success()) {
     end_.nonsense = fmt::format("CRIU sent {} bytes that are no answer", packet.size());
     return false;
   }
@@ -116,10 +116,19 @@ bool Session::Take(const std::string& packet) {
 Result<void> Session::Decide(const criu_rpc::criu_notify& notification) {
   const std::string& script = notification.script();
   if (script == kNetworkUnlock) return notify_(script, notification.pid());
+  TRY(MayGoOn());
+  TRY(notify_(script, notification.pid()));
+  // The caller may have taken its time: better told now than killed while it works. But what the
+  // caller has agreed to at the last veto holds.
+  if (script != LastVeto(action_)) TRY(MayGoOn());
+  return {};
+}
+
+Result<void> Session::MayGoOn() const {
   if (end_.stopped) return *end_.stopped;
   if (!committed_ && cancel_.cancelled()) return Cancelled();
   if (!committed_ && SteadyClock::now() >= deadline_) return TooLate();
-  return notify_(script, notification.pid());
+  return {};
 }
 
 }  // namespace crd::criu

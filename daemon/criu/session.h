@@ -12,21 +12,13 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/result.h"
 #include "daemon/criu/connection.h"
+#include "daemon/criu/patience.h"
 
 namespace crd::criu {
 
-// How long CRIU may take over things that the caller's deadline does not cover.
-struct Patience {
-  std::chrono::milliseconds version{10'000};     // to start and tell its version
-  std::chrono::milliseconds cancelled_dump{5'000};  // until it asks again and can be told no
-  std::chrono::milliseconds undo{10'000};        // to undo its work once it was told no
-  std::chrono::milliseconds finish{30'000};      // to answer once nothing can be undone any more
-  std::chrono::milliseconds exit{5'000};         // to end once it has answered
-};
-
 enum class Action { kDump, kRestore };
 
-// What CRIU asks during an action, by CRIU's names. Answers false when the caller objects.
+// What CRIU asks during an action, by CRIU's names; an error is the caller's objection.
 using NotifyFunction = std::function<Result<void>(const std::string& script, pid_t pid)>;
 
 // How an action came to its end. CRIU itself has ended.
@@ -66,6 +58,7 @@ class Session {
   bool Step();  // false when CRIU has to end
   bool Take(const std::string& packet);
   [[nodiscard]] Result<void> Decide(const criu_rpc::criu_notify& notification);
+  [[nodiscard]] Result<void> MayGoOn() const;
   bool Reply(const criu_rpc::criu_req& request);
   void Stop(Error why, std::chrono::milliseconds grace);
   bool OnCancelled();

@@ -1,0 +1,269 @@
+#include "daemon/core/checkpoint.h"
+
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <utility>
+
+#include <fmt/ranges.h>
+
+#include "daemon/base/log.h"
+#include "daemon/core/dump_cure.h"
+#include "daemon/core/errors.h"
+#include "daemon/core/image_follower.h"
+#include "daemon/core/network_lock.h"
+#include "daemon/core/preflight.h"
+#include "daemon/core/target.h"
+
+namespace crd {
+namespace {
+
+// A killed tree of many GiB takes a while to give its memory back.
+constexpr auto kEndPatience = std::chrono::seconds(30);
+constexpr auto kCgroupPatience = std::chrono::seconds(10);
+
+// What images hold besides memory: descriptors, mappings, registers.
+constexpr std::uint64_t kImagesBase = 4U << 20U;
+constexpr std::uint64_t kImagesPerProcess = 64U << 10U;
+
+class Checkpointing {
+ public:
+  Checkpointing(const EngineParts& parts, Claims& claims, Operation& operation,
+                const CheckpointRequest& request)
+      : parts_(parts),
+        operation_(operation),
+        request_(request),
+        claim_(claims, operation.id()),
+        claims_(claims) {}
+
+  void Run();
+
+ private:
+  Result<void> Prepare();
+  Result<void> Record();
+  Result<void> Dump();
+  Result<void> OnStage(criu::DumpStage stage);
+  Result<void> Commit();
+  Result<void> AwaitEnd();
+  Result<void> RecordSuccess();
+  void RecordFailure(Error error);
+  void EndUnrecorded(Error error);
+
+  const EngineParts& parts_;
+  Operation& operation_;
+  const CheckpointRequest& request_;
+  Claim claim_;
+  Claims& claims_;
+
+  std::optional<CheckpointTarget> target_;
+  std::optional<Preflight> preflight_;
+  CheckpointRecord checkpoint_;
+  std::optional<StagedCheckpoint> staged_;
+  std::optional<ImageFollower> follower_;
+  bool recorded_ = false;
+  bool committed_ = false;
+};
+
+void Checkpointing::Run() {
+  if (auto ready = Prepare(); !ready.ok()) return EndUnrecorded(std::move(ready).error());
+  if (auto recorded = Record(); !recorded.ok()) return EndUnrecorded(std::move(recorded).error());
+  if (auto dumped = Dump(); !dumped.ok()) return RecordFailure(std::move(dumped).error());
+  if (auto ended = AwaitEnd(); !ended.ok()) return RecordFailure(std::move(ended).error());
+  if (auto done = RecordSuccess(); !done.ok()) RecordFailure(std::move(done).error());
+}
+
+Result<void> Checkpointing::Prepare() {
+  operation_.Enter("inspect");
+  if (!parts_.criu.problem().empty())
+    return errors::CriuUnusable(parts_.criu.path(), parts_.criu.problem());
+  if (!request_.name.empty() && !IsValidName(request_.name)) {
+    return errors::InvalidName("checkpoint", request_.name);
+  }
+  const pid_t root = TRY(ResolvePid(parts_, request_.target));
+  preflight_ =
+      TRY(InspectTree(root, request_.options,
+                      {.self = ::getpid(), .busy_roots = claims_.BusyPids(operation_.id())}));
+  if (!preflight_->obstacles.empty()) return errors::CannotBeDumped(preflight_->obstacles);
+  target_.emplace(TRY(OpenTarget(parts_, preflight_->tree.root())));
+  std::vector<pid_t> pids;
+  for (const TreeProcess& process : preflight_->tree.processes()) pids.push_back(process.pid);
+  TRY(claim_.Pids(pids));
+  const std::uint64_t needed =
+      preflight_->memory_bytes + kImagesBase + kImagesPerProcess * pids.size();
+  const std::uint64_t free = TRY(parts_.images.FreeBytes());
+  if (free < needed) return errors::NoRoom(needed, free, parts_.images.path());
+  return operation_.CheckGoingOn();
+}
+
+Result<void> Checkpointing::Record() {
+  operation_.Enter("record");
+  ContainerRecord& container = target_->container;
+  checkpoint_ = {.id = NewId<CheckpointId>(),
+                 .name = request_.name,
+                 .pid = target_->root.pid(),
+                 .command = preflight_->tree.root().command_line,
+                 .processes = static_cast<std::int64_t>(preflight_->tree.processes().size()),
+                 .container_id = container.id,
+                 .created_us = parts_.clock.Wall(),
+                 .options = request_.options,
+                 .criu_version = parts_.criu.version().ToString(),
+                 .kernel_release = parts_.kernel_release,
+                 .host = parts_.host};
+  operation_.SetCheckpoint(checkpoint_.id);
+  operation_.SetContainer(container.id);
+  staged_.emplace(TRY(parts_.images.Stage(operation_.id())));
+  parts_.containers.Hold(container.id);
+  if (!target_->is_new) {
+    if (auto state = SetState(container.state, ContainerState::kCheckpointing); !state.ok()) {
+      parts_.containers.LetGo(container.id);
+      return errors::ContainerEnded(container.id, container.state);
+    }
+  }
+  auto written = parts_.inventory.Write(
+      parts_.inventory.NewUpdate().Put(checkpoint_).Put(container).Put(operation_.record()));
+  if (!written.ok()) parts_.containers.LetGo(container.id);
+  recorded_ = written.ok();
+  return written;
+}
+
+Result<void> Checkpointing::Dump() {
+  operation_.Enter("dump");
+  const Cgroup cgroup = TRY(Cgroup::Create(parts_.cgroup_base, "op-" + operation_.id().str()));
+  follower_.emplace(staged_->images(), [this](std::uint64_t bytes) {
+    operation_.ReportBytes(bytes, preflight_->memory_bytes);
+  });
+  auto report = parts_.criu.Dump(
+      {.pid = target_->root.pid(),
+       .images = staged_->images(),
+       .work = staged_->work(),
+       .options = request_.options,
+       .external = preflight_->external,
+       .cgroup = cgroup.directory(),
+       .deadline = operation_.deadline()},
+      [this](criu::DumpStage stage) { return OnStage(stage); }, operation_.cancel());
+  // CRIU has ended; what it started ends with it.
+  const auto emptied = cgroup.Destroy(SteadyClock::now() + kCgroupPatience);
+  if (!emptied.ok()) spdlog::warn("op={} {}, ignoring", operation_.id(), emptied.error().message);
+  if (!report.ok()) {
+    Error error = std::move(report).error();
+    if (error.reason == "CRIU_KILLED") CureAfterKilledDump(preflight_->tree, staged_->work());
+    return error;
+  }
+  checkpoint_.statistics = report->statistics;
+  return request_.options.leave_running ? Commit() : Result<void>();
+}
+
+Result<void> Checkpointing::OnStage(criu::DumpStage stage) {
+  if (stage != criu::DumpStage::kPostDump) return {};
+  TRY(operation_.CheckGoingOn());
+  return request_.options.leave_running ? Result<void>() : Commit();
+}
+
+Result<void> Checkpointing::Commit() {
+  operation_.Enter("commit");
+  Manifest manifest{.stdio = preflight_->stdio, .external = preflight_->external};
+  manifest.files = TRY(staged_->Survey(TRY(follower_->Finish())));
+  if (request_.options.tcp_established && !request_.options.leave_running) {
+    checkpoint_.network_lock = TRY(NetworkLockOf(checkpoint_.pid, staged_->images()));
+  }
+  checkpoint_.size_bytes = static_cast<std::int64_t>(manifest.TotalBytes());
+  manifest.checkpoint = checkpoint_;
+  TRY(staged_->Commit(checkpoint_.id, manifest));
+  CheckpointRecord ready = checkpoint_;
+  TRY(SetState(ready.state, CheckpointState::kReady));
+  ready.ready_us = parts_.clock.Wall();
+  if (auto written = parts_.inventory.Write(parts_.inventory.NewUpdate().Put(ready));
+      !written.ok()) {
+    if (auto removed = parts_.images.Remove(checkpoint_.id); !removed.ok()) {
+      spdlog::warn("checkpoint={} {}, ignoring until the next start", checkpoint_.id,
+                   removed.error().message);
+    }
+    return written;
+  }
+  checkpoint_ = std::move(ready);
+  committed_ = true;
+  return {};
+}
+
+Result<void> Checkpointing::AwaitEnd() {
+  if (request_.options.leave_running) return {};
+  operation_.Enter("end");
+  const Deadline patience = SteadyClock::now() + kEndPatience;
+  for (const TreeProcess& process : preflight_->tree.processes()) {
+    const auto open = PidFd::Reopen(process.identity());
+    if (open.ok() && !open->WaitExit(patience)) return errors::TreeDidNotEnd(process.pid);
+  }
+  return {};
+}
+
+Result<void> Checkpointing::RecordSuccess() {
+  checkpoint_.stages = operation_.stages();
+  ContainerRecord container = target_->container;
+  container.last_checkpoint_id = checkpoint_.id;
+  const bool runs = request_.options.leave_running;
+  TRY(SetState(container.state, runs ? ContainerState::kRunning : ContainerState::kCheckpointed));
+  if (!runs) container.ended_us = parts_.clock.Wall();
+  OperationRecord operation = operation_.record();
+  TRY(SetState(operation.state, OperationState::kSucceeded));
+  operation.ended_us = parts_.clock.Wall();
+  TRY(parts_.inventory.Write(
+      parts_.inventory.NewUpdate().Amend(checkpoint_).Put(container).Put(operation)));
+  if (!runs) {
+    parts_.containers.Release(container.id);
+  } else if (target_->is_new) {
+    parts_.containers.Watch(container.id, std::move(target_->root), /*cgroup=*/"");
+  } else {
+    parts_.containers.LetGo(container.id);
+  }
+  operation_.End(std::move(operation));
+  return {};
+}
+
+// Nothing has been written yet, so there is nothing to undo: only the caller learns of it.
+void Checkpointing::EndUnrecorded(Error error) {
+  OperationRecord operation = operation_.record();
+  operation.error = std::move(error).AtStage(operation.stage);
+  operation.state = OperationState::kFailed;
+  operation.ended_us = parts_.clock.Wall();
+  operation_.End(std::move(operation));
+}
+
+void Checkpointing::RecordFailure(Error error) {
+  OperationRecord operation = operation_.record();
+  operation.error = std::move(error).AtStage(operation.stage);
+  operation.state = OperationState::kFailed;
+  operation.ended_us = parts_.clock.Wall();
+  Update update = parts_.inventory.NewUpdate();
+  checkpoint_.stages = operation_.stages();
+  if (committed_) {
+    update.Amend(checkpoint_);
+  } else {
+    checkpoint_.state = CheckpointState::kFailed;
+    checkpoint_.problem = operation.error.message;
+    if (target_->is_new) checkpoint_.container_id = {};
+    update.Put(checkpoint_);
+  }
+  ContainerRecord& container = target_->container;
+  if (target_->is_new) {
+    update.Forget(container.id);
+    operation.container_id = {};
+  } else {
+    container.state = ContainerState::kRunning;
+    update.Put(container);
+  }
+  if (auto written = parts_.inventory.Write(update.Put(operation)); !written.ok()) {
+    spdlog::error("op={} record its failure: {}; the next start will", operation.id,
+                  written.error().message);
+  }
+  parts_.containers.LetGo(container.id);
+  operation_.End(std::move(operation));
+}
+
+}  // namespace
+
+void RunCheckpoint(const EngineParts& parts, Claims& claims, Operation& operation,
+                   const CheckpointRequest& request) {
+  Checkpointing(parts, claims, operation, request).Run();
+}
+
+}  // namespace crd

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include "daemon/base/children.h"
+#include "daemon/base/clock.h"
+#include "daemon/core/containers.h"
+#include "daemon/core/image_store.h"
+#include "daemon/core/inventory.h"
+#include "daemon/criu/criu.h"
+
+namespace crd {
+
+// What everything needs that runs an operation. All of it outlives the engine.
+struct EngineParts {
+  Inventory& inventory;
+  ImageStore& images;
+  Containers& containers;
+  Children& children;
+  criu::Criu& criu;
+  const Clock& clock;
+  std::string state_directory;
+  std::string cgroup_base;  // directory of crd's own cgroup2
+  std::string kernel_release;
+  std::string host;
+  std::string boot_id;
+  bool kernel_cache_primed = false;
+  int workers = 4;
+};
+
+}  // namespace crd

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "daemon/base/proc.h"
+#include "daemon/core/descriptors.h"
+#include "daemon/core/inspect_processes.h"
+#include "daemon/core/obstacles.h"
+#include "daemon/core/process_tree.h"
+#include "daemon/criu/criu.h"
+
+namespace crd {
+
+// Looks at the files, devices and kernel objects that the processes of one tree have open or
+// mapped. For processes in crd's own mount namespace. Belongs to one preflight; keeps what it has
+// looked up.
+class FileInspector {
+ public:
+  // `known_namespaces`: inodes of every namespace that the tree or crd is in.
+  FileInspector(const criu::DumpOptions& options, bool own_network, bool own_ipc,
+                std::set<ino_t> known_namespaces)
+      : options_(options),
+        own_network_(own_network),
+        own_ipc_(own_ipc),
+        known_namespaces_(std::move(known_namespaces)) {}
+
+  // Everything but pipes, sockets and terminals. What vanishes meanwhile is skipped.
+  std::vector<Obstacle> Inspect(const ProcessTree& tree, const TreeProcess& process,
+                                const proc::ProcDir& directory,
+                                const std::vector<Descriptor>& descriptors);
+
+ private:
+  std::optional<Error> CheckDescriptor(const ProcessTree& tree, const TreeProcess& process,
+                                       const proc::ProcDir& directory,
+                                       const std::vector<Descriptor>& all,
+                                       const Descriptor& descriptor);
+  std::optional<Error> CheckPath(const TreeProcess& process, const std::string& where,
+                                 const std::string& path, const FileStatus& status);
+  std::optional<Error> CheckDevice(const TreeProcess& process, const std::string& where,
+                                   const std::string& path, const FileStatus& status) const;
+  std::optional<Error> CheckLock(const TreeProcess& process, const proc::ProcDir& directory,
+                                 const Descriptor& descriptor, const FileStatus& status);
+  std::optional<Error> CheckMapping(const TreeProcess& process, const proc::ProcDir& directory,
+                                    const proc::Mapping& mapping);
+  [[nodiscard]] bool MountIsVisible(std::uint64_t mount);
+
+  const criu::DumpOptions options_;
+  const bool own_network_;  // the root is in another network namespace than crd
+  const bool own_ipc_;
+  const std::set<ino_t> known_namespaces_;
+  std::optional<std::set<std::uint64_t>> mounts_;     // of crd's mount namespace
+  std::optional<std::set<ino_t>> locked_;             // files that somebody has locked
+  std::set<std::pair<dev_t, ino_t>> reported_files_;  // so that each is named once
+};
+
+}  // namespace crd

@@ -1,0 +1,247 @@
+#include "daemon/core/restore.h"
+
+#include <chrono>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "daemon/base/cgroup.h"
+#include "daemon/base/files.h"
+#include "daemon/base/log.h"
+#include "daemon/core/damage.h"
+#include "daemon/core/errors.h"
+#include "daemon/core/network_lock.h"
+#include "daemon/core/pids.h"
+#include "daemon/core/stdio.h"
+#include "daemon/core/verify.h"
+#include "daemon/criu/images.h"
+
+namespace crd {
+namespace {
+
+// A parent that reaps every few seconds is slow, one that has not reaped by then never will.
+constexpr auto kZombiePatience = std::chrono::seconds(15);
+constexpr auto kKillPatience = std::chrono::seconds(30);
+
+class Restoring {
+ public:
+  Restoring(const EngineParts& parts, Claims& claims, Operation& operation,
+            const RestoreRequest& request)
+      : parts_(parts), operation_(operation), request_(request), claim_(claims, operation.id()) {}
+
+  void Run();
+
+ private:
+  Result<void> Prepare();
+  Result<void> OpenImages();
+  Result<void> ClaimPids();
+  Result<void> Record();
+  Result<void> Restore();
+  Result<void> OnStage(criu::RestoreStage stage, pid_t root);
+  Result<void> Adopt(pid_t root);
+  Result<void> RecordSuccess();
+  void KillHalfMade();
+  void RecordFailure(Error error);
+
+  const EngineParts& parts_;
+  Operation& operation_;
+  const RestoreRequest& request_;
+  Claim claim_;
+
+  CheckpointRecord checkpoint_;
+  std::optional<StoredCheckpoint> stored_;
+  std::optional<Verification> verification_;
+  std::vector<pid_t> pids_;
+  ContainerRecord container_;
+  UniqueFd directory_;  // of the container's log
+  std::optional<RestoreStdio> stdio_;
+  std::optional<Cgroup> cgroup_;
+  std::optional<PidFd> root_;
+  bool recorded_ = false;
+};
+
+void Restoring::Run() {
+  auto done = Prepare();
+  if (done.ok()) done = Record();
+  if (done.ok()) done = Restore();
+  if (done.ok()) done = RecordSuccess();
+  if (!done.ok()) RecordFailure(std::move(done).error());
+}
+
+Result<void> Restoring::Prepare() {
+  operation_.Enter("verify");
+  if (!parts_.criu.problem().empty())
+    return errors::CriuUnusable(parts_.criu.path(), parts_.criu.problem());
+  if (!request_.name.empty() && !IsValidName(request_.name)) {
+    return errors::InvalidName("container", request_.name);
+  }
+  checkpoint_ = TRY(parts_.inventory.FindCheckpoint(request_.checkpoint));
+  TRY(claim_.ReadCheckpoint(checkpoint_.id));
+  // Again, now that nobody can remove it.
+  checkpoint_ = TRY(parts_.inventory.FindCheckpoint(checkpoint_.id.str()));
+  if (checkpoint_.state != CheckpointState::kReady) {
+    return errors::CheckpointNotReady(checkpoint_.id, checkpoint_.state, checkpoint_.problem);
+  }
+  if (checkpoint_.options.tcp_established && !request_.tcp_established && !request_.tcp_close) {
+    return errors::TcpNotAllowed(checkpoint_.id);
+  }
+  TRY(OpenImages());
+  TRY(ClaimPids());
+  return operation_.CheckGoingOn();
+}
+
+Result<void> Restoring::OpenImages() {
+  auto stored = parts_.images.Open(checkpoint_.id);
+  if (!stored.ok()) {
+    if (stored.error().code != Code::kDataLoss && stored.error().code != Code::kNotFound)
+      return std::move(stored).error();
+    return RecordDamage(parts_.inventory, checkpoint_.id,
+                        {{.file = "manifest.json", .what = stored.error().message}});
+  }
+  stored_.emplace(std::move(*stored));
+  verification_.emplace(*stored_);
+  if (!verification_->first().empty())
+    return RecordDamage(parts_.inventory, checkpoint_.id, verification_->first());
+  return {};
+}
+
+Result<void> Restoring::ClaimPids() {
+  const std::vector<criu::ImageTask> tasks = TRY(criu::ReadTasks(stored_->images.ref()));
+  for (const criu::ImageTask& task : tasks) {
+    pids_.insert(pids_.end(), task.threads.begin(), task.threads.end());
+  }
+  TRY(claim_.Pids(pids_));
+  const Deadline patience = std::min(operation_.deadline(), SteadyClock::now() + kZombiePatience);
+  auto free = WaitPidsFree(pids_, parts_.children, patience);
+  if (free.ok() || free.error().reason != "PID_TAKEN") return free;
+  const auto original = parts_.inventory.FindContainer(checkpoint_.container_id.str());
+  if (original.ok() && IsLive(original->state) && PidFd::Reopen(original->process).ok()) {
+    return errors::TreeStillRuns(checkpoint_.id, original->process.pid);
+  }
+  return free;
+}
+
+Result<void> Restoring::Record() {
+  operation_.Enter("record");
+  container_ = {.id = NewId<ContainerId>(),
+                .name = request_.name,
+                .state = ContainerState::kRestoring,
+                .process = {.pid = checkpoint_.pid, .start_time = 0},
+                .boot_id = parts_.boot_id,
+                .command = checkpoint_.command,
+                .parent_checkpoint_id = checkpoint_.id,
+                .created_us = parts_.clock.Wall()};
+  operation_.SetCheckpoint(checkpoint_.id);
+  operation_.SetContainer(container_.id);
+  const std::string directory =
+      fmt::format("{}/containers/{}", parts_.state_directory, container_.id);
+  TRY(MakeDirectories(directory));
+  directory_ = TRY(OpenDirectory(directory));
+  recorded_ = true;
+  const auto* log = std::get_if<StdioToLog>(&request_.stdio);
+  const std::string log_path =
+      log == nullptr || log->path.empty() ? directory + "/output.log" : log->path;
+  stdio_ =
+      TRY(RestoreStdio::Open(checkpoint_.id, stored_->manifest.stdio, request_.stdio, log_path));
+  container_.log_path = stdio_->log_path();
+  return parts_.inventory.Write(
+      parts_.inventory.NewUpdate().Put(container_).Put(operation_.record()));
+}
+
+Result<void> Restoring::Restore() {
+  operation_.Enter("restore");
+  cgroup_ = TRY(Cgroup::Create(parts_.cgroup_base, "ct-" + container_.id.str()));
+  const criu::DumpOptions& options = checkpoint_.options;
+  criu::RestoreRequest request{.images = stored_->images.ref(),
+                               .work = directory_.ref(),
+                               .tcp_established = options.tcp_established && !request_.tcp_close,
+                               .tcp_close = request_.tcp_close,
+                               .file_locks = options.file_locks,
+                               .ext_unix_sk = options.ext_unix_sk,
+                               .shell_job = options.shell_job,
+                               .link_remap = options.link_remap,
+                               .external = stored_->manifest.external,
+                               .cgroup = cgroup_->directory(),
+                               .deadline = operation_.deadline()};
+  stdio_->ApplyTo(request);
+  TRY(parts_.criu.Restore(
+      request, [this](criu::RestoreStage stage, pid_t root) { return OnStage(stage, root); },
+      operation_.cancel()));
+  if (!root_.has_value()) return Error::Internal("CRIU restored a tree without saying its pid");
+  return {};
+}
+
+Result<void> Restoring::OnStage(criu::RestoreStage stage, pid_t root) {
+  if (stage != criu::RestoreStage::kPostRestore) return {};
+  operation_.Enter("adopt");
+  if (const auto damages = verification_->Finish(); !damages.empty())
+    return RecordDamage(parts_.inventory, checkpoint_.id, damages);
+  TRY(Adopt(root));
+  TRY(stdio_->SetAppend());
+  return operation_.CheckGoingOn();
+}
+
+Result<void> Restoring::Adopt(pid_t root) {
+  parts_.children.Adopt(root);
+  root_ = TRY(PidFd::Open(root));
+  container_.process = root_->identity();
+  // Written before anything runs: should crd die now, its next start finds whose tree that is.
+  return parts_.inventory.Write(parts_.inventory.NewUpdate().Put(container_));
+}
+
+Result<void> Restoring::RecordSuccess() {
+  TRY(SetState(container_.state, ContainerState::kRunning));
+  container_.started_us = parts_.clock.Wall();
+  OperationRecord operation = operation_.record();
+  TRY(SetState(operation.state, OperationState::kSucceeded));
+  operation.ended_us = parts_.clock.Wall();
+  TRY(parts_.inventory.Write(parts_.inventory.NewUpdate().Put(container_).Put(operation)));
+  ReleaseNetworkLock(parts_.inventory, checkpoint_);
+  parts_.containers.Watch(container_.id, std::move(*root_), cgroup_->path());
+  operation_.End(std::move(operation));
+  return {};
+}
+
+void Restoring::KillHalfMade() {
+  if (root_.has_value()) parts_.children.Disown(root_->pid());
+  if (cgroup_.has_value()) {
+    const Deadline patience = SteadyClock::now() + kKillPatience;
+    auto destroyed = cgroup_->Destroy(patience);
+    if (destroyed.ok()) destroyed = WaitPidsFree(pids_, parts_.children, patience);
+    if (!destroyed.ok()) {
+      spdlog::error("op={} end what the restore left behind: {}", operation_.id(),
+                    destroyed.error().message);
+    }
+  }
+}
+
+void Restoring::RecordFailure(Error error) {
+  OperationRecord operation = operation_.record();
+  operation.error = std::move(error).AtStage(operation.stage);
+  KillHalfMade();
+  operation.state = OperationState::kFailed;
+  operation.ended_us = parts_.clock.Wall();
+  operation.container_id = {};
+  if (recorded_) {
+    stdio_.reset();
+    if (auto containers = OpenDirectory(parts_.state_directory + "/containers"); containers.ok()) {
+      static_cast<void>(RemoveTreeAt(containers->ref(), container_.id.str()));
+    }
+    const auto written =
+        parts_.inventory.Write(parts_.inventory.NewUpdate().Forget(container_.id).Put(operation));
+    if (!written.ok()) {
+      spdlog::error("op={} record its failure: {}; the next start will", operation.id,
+                    written.error().message);
+    }
+  }
+  operation_.End(std::move(operation));
+}
+
+}  // namespace
+
+void RunRestore(const EngineParts& parts, Claims& claims, Operation& operation,
+                const RestoreRequest& request) {
+  Restoring(parts, claims, operation, request).Run();
+}
+
+}  // namespace crd

@@ -1,0 +1,103 @@
+#include "daemon/core/stdio.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "daemon/base/pid_fd.h"
+#include "daemon/core/errors.h"
+
+namespace crd {
+namespace {
+
+Result<UniqueFd> OpenLog(const std::string& path) {
+  UniqueFd log(::open(path.c_str(),
+                      O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+                      0600));
+  if (!log.valid()) return errors::LogUnusable(path, Error::Errno("open it"));
+  struct stat status {};
+  if (::fstat(log.get(), &status) != 0) return errors::LogUnusable(path, Error::Errno("stat it"));
+  if (!S_ISREG(status.st_mode)) {
+    return errors::LogUnusable(
+        path, Error{.code = Code::kFailedPrecondition, .message = "it is not a regular file"});
+  }
+  return log;
+}
+
+Result<UniqueFd> OpenNull() {
+  UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null.valid()) return Error::Errno("open /dev/null");
+  return null;
+}
+
+// The caller's descriptor that stands where the link stood, else the first one of its direction.
+FdRef Choose(const std::vector<UniqueFd>& descriptors, const StdioLink& link) {
+  const int wanted = link.fd >= 0 && link.fd <= 2 ? link.fd : (link.writable ? 1 : 0);
+  return descriptors[static_cast<std::size_t>(wanted)].ref();
+}
+
+}  // namespace
+
+Result<RestoreStdio> RestoreStdio::Open(const CheckpointId& checkpoint,
+                                        const std::vector<StdioLink>& links,
+                                        const std::variant<StdioToLog, StdioFromCaller>& wanted,
+                                        const std::string& log_path) {
+  RestoreStdio stdio;
+  if (const auto* caller = std::get_if<StdioFromCaller>(&wanted))
+    stdio.from_caller_ = caller->descriptors;
+  FdRef log(-1);
+  FdRef null(-1);
+  for (const StdioLink& link : links) {
+    if (link.kind == StdioLink::Kind::kTerminal) {
+      if (stdio.from_caller_ == nullptr || ::isatty(stdio.from_caller_->front().get()) != 1) {
+        return errors::TerminalGone(checkpoint);
+      }
+      stdio.terminal_ = true;
+      continue;
+    }
+    Link place{.key = link.key, .fd = link.fd, .pid = link.pid};
+    if (stdio.from_caller_ != nullptr) {
+      place.target = Choose(*stdio.from_caller_, link);
+    } else if (link.writable) {
+      if (!log.valid()) {
+        stdio.opened_.push_back(TRY(OpenLog(log_path)));
+        stdio.log_path_ = log_path;
+        log = stdio.opened_.back().ref();
+      }
+      place.target = log;
+      place.to_log = true;
+    } else {
+      if (!null.valid()) {
+        stdio.opened_.push_back(TRY(OpenNull()));
+        null = stdio.opened_.back().ref();
+      }
+      place.target = null;
+    }
+    stdio.links_.push_back(std::move(place));
+  }
+  return stdio;
+}
+
+void RestoreStdio::ApplyTo(criu::RestoreRequest& request) const {
+  for (const Link& link : links_) request.inherit.emplace_back(link.key, link.target);
+  if (!terminal_) return;
+  for (std::size_t i = 0; i < 3; ++i) request.stdio[i] = (*from_caller_)[i].ref();
+}
+
+Result<void> RestoreStdio::SetAppend() const {
+  for (const Link& link : links_) {
+    if (!link.to_log) continue;
+    const PidFd process = TRY(PidFd::Open(link.pid));
+    const UniqueFd restored(
+        static_cast<int>(::syscall(SYS_pidfd_getfd, process.fd().get(), link.fd, 0)));
+    if (!restored.valid())
+      return Error::Errno("get descriptor {} of process {}", link.fd, link.pid);
+    const int flags = ::fcntl(restored.get(), F_GETFL);
+    if (flags < 0 || ::fcntl(restored.get(), F_SETFL, flags | O_APPEND) != 0) {
+      return Error::Errno("make descriptor {} of process {} append", link.fd, link.pid);
+    }
+  }
+  return {};
+}
+
+}  // namespace crd

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <list>
+#include <string>
+
+#include "daemon/core/ports.h"
+#include "systemd/event_loop.h"
+#include "systemd/exit_watch.h"
+#include "systemd/fd_store.h"
+
+namespace crd {
+
+// core's ports, on systemd's loop and descriptor store.
+class LoopExitWatcher final : public ExitWatcher {
+ public:
+  // Both outlive it. Destroyed on the loop's thread.
+  LoopExitWatcher(systemd::EventLoop& loop, systemd::ExitWatch& watch)
+      : loop_(loop), watch_(watch) {}
+  void Watch(FdRef pidfd, std::function<void()> ended) override;
+  void After(std::chrono::milliseconds delay, std::function<void()> then) override;
+
+ private:
+  void StartTimer(Deadline when, std::function<void()> then);
+  systemd::EventLoop& loop_;
+  systemd::ExitWatch& watch_;
+  std::list<systemd::EventSource> timers_;  // the loop's thread only
+};
+
+class StoreFdKeeper final : public FdKeeper {
+ public:
+  explicit StoreFdKeeper(const systemd::FdStore& store) : store_(store) {}
+  void Keep(const std::string& name, FdRef fd) override;
+  void Forget(const std::string& name) override;
+
+ private:
+  const systemd::FdStore& store_;
+};
+
+}  // namespace crd

@@ -1,0 +1,132 @@
+#include "daemon/rpc/list_service.h"
+
+#include <chrono>
+
+#include "daemon/rpc/convert.h"
+#include "daemon/rpc/operation_views.h"
+#include "daemon/rpc/parse.h"
+#include "daemon/rpc/status.h"
+
+namespace crd::rpc {
+namespace {
+
+constexpr int kEventsAtOnce = 256;
+// How long a client that has left keeps its thread.
+constexpr auto kPoll = std::chrono::milliseconds(250);
+
+// What a list without `all` shows. Empty means every state.
+std::vector<CheckpointState> CheckpointStates(bool all) {
+  if (all) return {};
+  return {CheckpointState::kCreating, CheckpointState::kReady, CheckpointState::kDamaged,
+          CheckpointState::kDeleting};
+}
+
+std::vector<ContainerState> ContainerStates(bool all) {
+  if (all) return {};
+  return {ContainerState::kRunning, ContainerState::kCheckpointing, ContainerState::kRestoring};
+}
+
+v1::Operation Render(const OperationView& view) {
+  v1::Operation message = ToProto(view.record);
+  if (view.progress.has_value()) {
+    *message.mutable_progress() = ToProto(view.record.id, *view.progress);
+  }
+  return message;
+}
+
+}  // namespace
+
+grpc::Status ListService::ListCheckpoints(grpc::ServerContext* context,
+                                          const v1::ListRequest* request,
+                                          v1::ListCheckpointsResponse* response) {
+  return calls_.Query(*context, "ListService.ListCheckpoints", [&]() -> Result<void> {
+    auto page = TRY(engine_.inventory().ListCheckpoints(request->page_token(),
+                                                        ParsePageSize(request->page_size()),
+                                                        CheckpointStates(request->all())));
+    for (const CheckpointRecord& record : page.records) {
+      *response->add_checkpoints() = ToProto(record, engine_.CheckpointDirectory(record.id));
+    }
+    response->set_next_page_token(std::move(page.next_token));
+    return {};
+  });
+}
+
+grpc::Status ListService::GetCheckpoint(grpc::ServerContext* context, const v1::GetRequest* request,
+                                        v1::Checkpoint* response) {
+  return calls_.Query(*context, "ListService.GetCheckpoint", [&]() -> Result<void> {
+    const std::string key = TRY(ParseKey("checkpoint", request->key()));
+    const CheckpointRecord record = TRY(engine_.inventory().FindCheckpoint(key));
+    *response = ToProto(record, engine_.CheckpointDirectory(record.id));
+    for (const ContainerId& id : TRY(engine_.inventory().ListRestores(record.id))) {
+      response->add_restored_container_ids(id.str());
+    }
+    return {};
+  });
+}
+
+grpc::Status ListService::ListContainers(grpc::ServerContext* context,
+                                         const v1::ListRequest* request,
+                                         v1::ListContainersResponse* response) {
+  return calls_.Query(*context, "ListService.ListContainers", [&]() -> Result<void> {
+    auto page = TRY(engine_.inventory().ListContainers(request->page_token(),
+                                                       ParsePageSize(request->page_size()),
+                                                       ContainerStates(request->all())));
+    for (const ContainerRecord& record : page.records) {
+      *response->add_containers() = ToProto(record);
+    }
+    response->set_next_page_token(std::move(page.next_token));
+    return {};
+  });
+}
+
+grpc::Status ListService::GetContainer(grpc::ServerContext* context, const v1::GetRequest* request,
+                                       v1::Container* response) {
+  return calls_.Query(*context, "ListService.GetContainer", [&]() -> Result<void> {
+    const std::string key = TRY(ParseKey("container", request->key()));
+    *response = ToProto(TRY(engine_.inventory().FindContainer(key)));
+    return {};
+  });
+}
+
+grpc::Status ListService::ListOperations(grpc::ServerContext* context,
+                                         const v1::ListRequest* request,
+                                         v1::ListOperationsResponse* response) {
+  return calls_.Query(*context, "ListService.ListOperations", [&]() -> Result<void> {
+    auto page = TRY(rpc::ListOperations(engine_, request->page_token(),
+                                        ParsePageSize(request->page_size()), request->all()));
+    for (const OperationView& view : page.records) *response->add_operations() = Render(view);
+    response->set_next_page_token(std::move(page.next_token));
+    return {};
+  });
+}
+
+grpc::Status ListService::GetOperation(grpc::ServerContext* context, const v1::GetRequest* request,
+                                       v1::Operation* response) {
+  return calls_.Query(*context, "ListService.GetOperation", [&]() -> Result<void> {
+    const std::string key = TRY(ParseKey("operation", request->key()));
+    *response = Render(TRY(FindOperation(engine_, key)));
+    return {};
+  });
+}
+
+grpc::Status ListService::Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
+                                grpc::ServerWriter<v1::Event>* writer) {
+  return calls_.Query(*context, "ListService.Watch", [&]() -> Result<void> {
+    Inventory& inventory = engine_.inventory();
+    std::int64_t seen = request->from_now() ? inventory.events().last() : request->after_sequence();
+    writer->SendInitialMetadata();
+    for (;;) {
+      const std::vector<Event> events = TRY(inventory.ListEvents(seen, kEventsAtOnce));
+      for (const Event& event : events) {
+        if (!writer->Write(ToProto(event))) return ClientLeft();
+        seen = event.sequence;
+      }
+      if (context->IsCancelled()) return ClientLeft();
+      if (events.size() == kEventsAtOnce) continue;
+      if (!request->follow()) return {};
+      inventory.events().WaitBeyond(seen, kPoll);
+    }
+  });
+}
+
+}  // namespace crd::rpc

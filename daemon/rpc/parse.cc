@@ -1,0 +1,135 @@
+#include "daemon/rpc/parse.h"
+
+#include <algorithm>
+#include <chrono>
+#include <climits>
+
+#include "daemon/core/errors.h"
+#include "daemon/core/inventory.h"
+
+namespace crd::rpc {
+namespace {
+
+constexpr std::size_t kMaxRequestId = 64;
+constexpr std::int32_t kMaxSignal = 64;
+// More means the same, and deadlines computed from it do not overflow.
+constexpr std::chrono::microseconds kMaxTimeout = std::chrono::hours(24 * 365);
+
+criu::DumpOptions ParseOptions(const v1::DumpOptions& message) {
+  return {.leave_running = message.leave_running(),
+          .tcp_established = message.tcp_established(),
+          .file_locks = message.file_locks(),
+          .ext_unix_sk = message.ext_unix_sk(),
+          .shell_job = message.shell_job(),
+          .link_remap = message.link_remap(),
+          .tcp_skip_in_flight = message.tcp_skip_in_flight(),
+          .ghost_limit = message.ghost_limit()};
+}
+
+Result<std::chrono::microseconds> ParseTimeout(std::int64_t micros) {
+  if (micros < 0) {
+    return errors::InvalidRequest(fmt::format("a timeout of {} us is negative", micros),
+                                  "give a positive one, or 0 for the default");
+  }
+  return std::min(std::chrono::microseconds(micros), kMaxTimeout);
+}
+
+Result<std::string> ParseLogPath(const std::string& path) {
+  if (path.empty()) return path;
+  const bool usable =
+      path.front() == '/' && path.size() < PATH_MAX && path.find('\0') == std::string::npos;
+  if (usable) return path;
+  return errors::InvalidRequest(fmt::format("'{}' is no absolute path", path),
+                                "the path of the log begins with '/', on the daemon's host");
+}
+
+Error NoTarget() {
+  return errors::InvalidRequest("the request does not say what it is about",
+                                "give a pid, or the id or name of a container or checkpoint");
+}
+
+}  // namespace
+
+Result<std::string> ParseKey(std::string_view subject, const std::string& key) {
+  if (!key.empty()) return key;
+  return errors::InvalidRequest(fmt::format("the request names no {}", subject),
+                                fmt::format("give the id or name of a {}", subject));
+}
+
+Result<std::string> ParseRequestId(const std::string& id) {
+  if (id.size() <= kMaxRequestId) return id;
+  return errors::InvalidRequest(
+      fmt::format("a request id of {} bytes is too long", id.size()),
+      fmt::format("use at most {} bytes, such as a random UUID", kMaxRequestId));
+}
+
+Result<int> ParseSignal(std::int32_t signal) {
+  if (signal >= 1 && signal <= kMaxSignal) return int{signal};
+  return errors::InvalidRequest(fmt::format("{} is no signal", signal),
+                                fmt::format("signals are 1 to {}", kMaxSignal));
+}
+
+int ParsePageSize(std::uint32_t size) {
+  constexpr std::uint32_t kMax = Inventory::kMaxPage;
+  return static_cast<int>(size == 0 ? kMax : std::min(size, kMax));
+}
+
+Result<CheckpointRequest> Parse(const v1::CheckpointRequest& message) {
+  CheckpointRequest request{.request_id = TRY(ParseRequestId(message.request_id())),
+                            .target = pid_t{0},
+                            .name = message.name(),
+                            .options = ParseOptions(message.options()),
+                            .timeout = TRY(ParseTimeout(message.timeout_us()))};
+  switch (message.target_case()) {
+    case v1::CheckpointRequest::kPid:
+      request.target = pid_t{message.pid()};
+      return request;
+    case v1::CheckpointRequest::kContainer:
+      request.target = TRY(ParseKey("container", message.container()));
+      return request;
+    case v1::CheckpointRequest::TARGET_NOT_SET:
+      break;
+  }
+  return NoTarget();
+}
+
+Result<RestoreRequest> Parse(const v1::RestoreRequest& message) {
+  if (message.tcp_close() && message.tcp_established()) {
+    return errors::OptionsContradict("tcp_close", "tcp_established",
+                                     "choose whether connections come back open or closed");
+  }
+  RestoreRequest request{.request_id = TRY(ParseRequestId(message.request_id())),
+                         .checkpoint = TRY(ParseKey("checkpoint", message.checkpoint())),
+                         .name = message.name(),
+                         .stdio = {},
+                         .tcp_established = message.tcp_established(),
+                         .tcp_close = message.tcp_close(),
+                         .timeout = TRY(ParseTimeout(message.timeout_us()))};
+  if (message.has_inherit()) {
+    request.stdio = StdioFromCaller{};
+  } else {
+    request.stdio = StdioToLog{.path = TRY(ParseLogPath(message.log().path()))};
+  }
+  return request;
+}
+
+Result<CheckRequest> Parse(const v1::CheckRequest& message) {
+  CheckRequest request{.subject = {}, .options = ParseOptions(message.options())};
+  switch (message.target_case()) {
+    case v1::CheckRequest::kPid:
+      request.subject = Target(pid_t{message.pid()});
+      return request;
+    case v1::CheckRequest::kContainer:
+      request.subject = Target(TRY(ParseKey("container", message.container())));
+      return request;
+    case v1::CheckRequest::kCheckpoint:
+      request.subject =
+          CheckRequest::CheckpointKey{.key = TRY(ParseKey("checkpoint", message.checkpoint()))};
+      return request;
+    case v1::CheckRequest::TARGET_NOT_SET:
+      break;
+  }
+  return NoTarget();
+}
+
+}  // namespace crd::rpc

@@ -1,0 +1,85 @@
+#include "net/nft_lock.h"
+
+#include <algorithm>
+#include <memory>
+
+#include <nftables/libnftables.h>
+
+#include "net/netns.h"
+
+namespace crd::net {
+namespace {
+
+constexpr std::string_view kPrefix = "CRIU-";
+
+struct ContextFree {
+  void operator()(nft_ctx* context) const { nft_ctx_free(context); }
+};
+
+// Runs one command of nft(8) in the calling thread's namespace and returns what it prints.
+Result<std::string> RunNft(const std::string& command) {
+  const std::unique_ptr<nft_ctx, ContextFree> context(nft_ctx_new(NFT_CTX_DEFAULT));
+  if (context == nullptr || nft_ctx_buffer_output(context.get()) != 0 ||
+      nft_ctx_buffer_error(context.get()) != 0) {
+    return Error::Internal("nft {}: libnftables does not start", command);
+  }
+  if (nft_run_cmd_from_buffer(context.get(), command.c_str()) != 0) {
+    std::string reason = nft_ctx_get_error_buffer(context.get());
+    reason = reason.substr(0, reason.find('\n'));
+    return Error::Internal("nft {}: {}", command, reason);
+  }
+  return std::string(nft_ctx_get_output_buffer(context.get()));
+}
+
+Result<std::vector<std::string>> ListHere() {
+  const std::string output = TRY(RunNft("list tables inet"));
+  constexpr std::string_view kLine = "table inet ";
+  std::vector<std::string> names;
+  for (std::string_view rest = output; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (line.substr(0, kLine.size()) != kLine) continue;
+    line.remove_prefix(kLine.size());
+    if (IsNetworkLockName(line)) names.emplace_back(line);
+  }
+  return names;
+}
+
+Result<void> RemoveHere(const std::string& name) {
+  const Result<std::string> removed = RunNft(fmt::format("delete table inet {}", name));
+  if (removed.ok()) return {};
+  // libnftables gives no errno to tell "not there" by.
+  const std::vector<std::string> names = TRY(ListHere());
+  if (std::find(names.begin(), names.end(), name) == names.end()) return {};
+  return removed.error();
+}
+
+}  // namespace
+
+bool IsNetworkLockName(std::string_view name) {
+  const auto allowed = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-';
+  };
+  return name.size() > kPrefix.size() && name.substr(0, kPrefix.size()) == kPrefix &&
+         std::all_of(name.begin(), name.end(), allowed);
+}
+
+Result<std::vector<std::string>> ListNetworkLocks(FdRef netns) {
+  std::vector<std::string> names;
+  TRY(RunInNetns(netns, [&]() -> Result<void> {
+    names = TRY(ListHere());
+    return {};
+  }));
+  return names;
+}
+
+Result<void> RemoveNetworkLock(const std::string& name, FdRef netns) {
+  if (!IsNetworkLockName(name)) {
+    return Error{.code = Code::kInvalidArgument,
+                 .message = fmt::format("'{}' is not the name of a network lock of CRIU", name)};
+  }
+  return RunInNetns(netns, [&] { return RemoveHere(name); });
+}
+
+}  // namespace crd::net

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/base/result.h"
+#include "daemon/base/unique_fd.h"
+
+namespace crd::net {
+
+// The tables by which CRIU keeps the network away from a tree: "CRIU-…" of nftables' family inet,
+// in the tree's network namespace, or in CRIU's own with one entry per connection (criu 4.2,
+// netfilter.c). They outlive a CRIU that was killed, and a dump that ended its tree.
+//
+// `netns` invalid: the calling thread's. Any thread; needs CAP_NET_ADMIN there, and CAP_SYS_ADMIN
+// to go elsewhere.
+
+// Names of the locks that are there now.
+Result<std::vector<std::string>> ListNetworkLocks(FdRef netns = FdRef(-1));
+
+// Removes one lock. Having nothing to remove is no error; a name that is not CRIU's is
+// kInvalidArgument.
+Result<void> RemoveNetworkLock(const std::string& name, FdRef netns = FdRef(-1));
+
+// "CRIU-" and then letters, digits and '-'.
+bool IsNetworkLockName(std::string_view name);
+
+}  // namespace crd::net
