@@ -30,8 +30,9 @@ Error NoDaemon(const std::string& path, int sys_errno) {
     case ENOENT:
     case ENOTDIR:
       error.message = fmt::format("crd does not run: there is no socket '{}'", path);
-      error.hint = "start it (`systemctl start crd.socket`), or name its socket with --socket or "
-                   "CRD_SOCKET";
+      error.hint =
+          "start it (`systemctl start crd.socket`), or name its socket with --socket or "
+          "CRD_SOCKET";
       break;
     case ECONNREFUSED:
       error.message = fmt::format("crd does not run: nobody listens on '{}'", path);
@@ -41,8 +42,9 @@ Error NoDaemon(const std::string& path, int sys_errno) {
     case EPERM:
       error.code = Code::kPermissionDenied;
       error.message = fmt::format("you may not use crd's socket '{}'", path);
-      error.hint = "become root, or have an administrator add you to the group of the socket "
-                   "(`adduser YOU crd`) and log in anew";
+      error.hint =
+          "become root, or have an administrator add you to the group of the socket "
+          "(`adduser YOU crd`) and log in anew";
       break;
     case EAGAIN:
       error.message = fmt::format("crd accepts no connections at '{}'", path);

@@ -71,8 +71,7 @@ Result<void> Session::EnsureConnected(const CallDeadline& deadline) {
   if (channel_ != nullptr) return {};
   std::chrono::microseconds patience = kConnectPatience;
   if (deadline) {
-    const auto left =
-        std::chrono::ceil<std::chrono::microseconds>(*deadline - system_clock::now());
+    const auto left = std::chrono::ceil<std::chrono::microseconds>(*deadline - system_clock::now());
     patience = std::clamp(left, std::chrono::microseconds(1), patience);
   }
   channel_ = TRY(Connect(settings_.socket, patience));

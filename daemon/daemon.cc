@@ -119,7 +119,7 @@ Result<void> Daemon::BringTogether(std::vector<systemd::NamedFd> kept) {
                     .host = host.nodename,
                     .boot_id = TRY(ReadBootId()),
                     .kernel_cache_primed = kernel_cache_primed_,
-                    .workers = options_.workers};
+                    .workers = static_cast<int>(options_.workers)};
   std::map<std::string, UniqueFd> pidfds;
   for (systemd::NamedFd& named : kept) pidfds.emplace(named.name, std::move(named.fd));
   TRY(Reconcile(parts, std::move(pidfds)));

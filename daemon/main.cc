@@ -1,6 +1,8 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <variant>
+#include <variant>
 
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -32,18 +34,27 @@ Result<int> Serve(const Options& options) {
 }
 
 }  // namespace
+
+// To stderr, whatever the log goes to: whoever starts crd by hand looks there.
+static int Complain(const Error& error, int exit_status) {
+  std::fprintf(stderr, "crd: %s\n", error.message.c_str());
+  if (!error.hint.empty()) std::fprintf(stderr, "  hint: %s\n", error.hint.c_str());
+  return exit_status;
+}
+
 }  // namespace crd
 
 int main(int argc, char** argv) {
   try {
     crd::BlockSignals();
-    const auto options = crd::ParseOptions(argc, argv);
-    if (!options.ok()) return 2;
-    const auto served = crd::Serve(*options);
-    if (served.ok()) return *served;
-    std::fprintf(stderr, "crd: %s\n", served.error().message.c_str());
-    if (!served.error().hint.empty())
-      std::fprintf(stderr, "  hint: %s\n", served.error().hint.c_str());
+    const auto parsed = crd::ParseOptions(argc, argv);
+    if (!parsed.ok()) return crd::Complain(parsed.error(), 2);
+    if (const auto* print = std::get_if<crd::PrintAndExit>(&*parsed)) {
+      std::fputs(print->text.c_str(), stdout);
+      return 0;
+    }
+    const auto served = crd::Serve(std::get<crd::Options>(*parsed));
+    return served.ok() ? *served : crd::Complain(served.error(), 1);
   } catch (const std::exception& exception) {
     std::fprintf(stderr, "crd: unexpected: %s\n", exception.what());
   }

@@ -83,6 +83,7 @@ Result<std::variant<Options, PrintAndExit>> ParseOptions(int argc, const char* c
                  .message = error.what(),
                  .hint = "crd --help lists the options"};
   }
+  options.config = app.get_config_ptr()->as<std::string>();
   return Parsed(std::move(options));
 }
 

@@ -20,7 +20,8 @@ struct UnixSocket {
   ino_t inode = 0;
   int type = 0;   // SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET
   int state = 0;  // TCP_ESTABLISHED, TCP_LISTEN, TCP_CLOSE of <netinet/tcp.h>
-  // Not set: not connected, or the other end was closed. 0: the server has not accepted yet.
+  // Not set: never connected. 0: the other end was closed, or the server has not accepted yet
+  // (`shut_down` tells).
   std::optional<ino_t> peer;
   std::string name;            // path, or '@' and an abstract name; empty: none
   std::vector<ino_t> waiting;  // of a listener: clients not accepted yet; 0: that client has closed

@@ -15,8 +15,8 @@
 namespace crd::store {
 namespace {
 
-// quick_check reads every page, at about 2 ms per MiB; beyond this size it would be felt. Damage in a
-// bigger file shows when the damaged page is read.
+// quick_check reads every page, at about 2 ms per MiB; beyond this size it would be felt. Damage in
+// a bigger file shows when the damaged page is read.
 constexpr std::int64_t kCheckedAtOpenBytes = std::int64_t{16} << 20U;
 
 // EXCLUSIVE before the first access also keeps the index of the log in memory: no -shm file.

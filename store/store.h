@@ -15,9 +15,11 @@ namespace crd::store {
 // The inventory on disk: one SQLite connection behind one mutex. Any thread may call; no call waits
 // for anything but the disk. Every write is durable when it returns (WAL, synchronous=FULL).
 //
-// Fails with kAlreadyExists when a name or request id is taken, kResourceExhausted when the disk is
-// full, kFailedPrecondition when it is read-only, locked by another process or of a newer schema,
-// kDataLoss when the file is damaged.
+// Fails with kAlreadyExists when a name or request id is taken (NAME_TAKEN, REQUEST_ID_TAKEN),
+// kResourceExhausted when the disk is full (STORE_FULL), kFailedPrecondition when it is read-only,
+// cannot be opened, is used by another process, of a newer schema or not ours (STORE_READ_ONLY,
+// STORE_CANNOT_OPEN, STORE_IN_USE, STORE_NEWER, STORE_FOREIGN), kDataLoss when the file is damaged
+// (STORE_DAMAGED), kInternal when the disk fails. A Write that fails has changed nothing.
 class Store {
  public:
   // Opens or creates the database (0600) and migrates it. Only one process may have it open.
@@ -25,7 +27,10 @@ class Store {
 
   virtual ~Store() = default;
 
-  // Writes the change in one transaction. Returns the events with the sequence numbers they got.
+  // Writes the change in one transaction: deletions first, then the rows in the order given (so a
+  // name can move on within one change), then the events. Keeps the newest 10,000 events and ended
+  // operations (of these, up to 128 more for a while). Returns the events with the sequence numbers
+  // they got.
   virtual Result<std::vector<EventRow>> Write(const Change& change) = 0;
 
   virtual Result<std::optional<CheckpointRow>> GetCheckpoint(std::string_view id) = 0;
@@ -35,7 +40,7 @@ class Store {
 
   // Those that the key may mean: the one with this id; else the one with this name; else at most
   // `kMaxMatches` whose id begins with it. A failed checkpoint has lost its name to whoever wants
-  // it.
+  // it; as long as nobody holds the name it means the newest that had it. Nothing matches "".
   static constexpr int kMaxMatches = 8;
   virtual Result<std::vector<CheckpointRow>> MatchCheckpoints(std::string_view key) = 0;
   virtual Result<std::vector<ContainerRow>> MatchContainers(std::string_view key) = 0;

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <string_view>
 
 #include <fcntl.h>
-#include <sys/sysmacros.h>
+#include <linux/kcmp.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace crd {
 namespace {
@@ -39,27 +42,33 @@ std::optional<Error> ForLines(const std::string& text, std::string_view word, Ch
   return std::nullopt;
 }
 
-// Device numbers as the kernel has them inside: 20 bits of minor.
-dev_t KernelDevice(std::uint32_t number) { return makedev(number >> 20U, number & 0xfffffU); }
+// Whether descriptor `fd` is the file that an epoll watches under the number `target`; `nth` counts
+// the watches of that number (kcmp(2), Linux 4.13). Not set where the kernel won't say.
+std::optional<bool> IsWatched(pid_t pid, int fd, int epoll, int target, unsigned nth) {
+  kcmp_epoll_slot slot{
+      .efd = static_cast<__u32>(epoll), .tfd = static_cast<__u32>(target), .toff = nth};
+  const long order = ::syscall(SYS_kcmp, pid, pid, KCMP_EPOLL_TFD, fd, &slot);
+  if (order < 0) return std::nullopt;
+  return order == 0;
+}
 
-// CRIU finds what an epoll watches by its number, or as a duplicate, in the same process only.
-std::optional<Error> CheckEpoll(const TreeProcess& process, const proc::ProcDir& directory,
-                                const std::vector<Descriptor>& all, const Descriptor& descriptor,
-                                const proc::FdInfo& info) {
+// A watch outlives its descriptor if the file behind it has another one. CRIU finds that one only
+// in the same process (criu 4.2, eventpoll.c: flush_eventpoll_dinfo_queue).
+std::optional<Error> CheckEpoll(const TreeProcess& process, const std::vector<Descriptor>& all,
+                                const Descriptor& descriptor, const proc::FdInfo& info) {
+  std::map<int, unsigned> watches;
   return ForLines(info.text, "tfd:", [&](std::string_view line) -> std::optional<Error> {
     const auto target = NumberAfter<int>(line, "tfd:", 10);
-    const auto inode = NumberAfter<ino_t>(line, " ino:", 16);
-    const auto device = NumberAfter<std::uint32_t>(line, " sdev:", 16);
-    if (!target.has_value() || !inode.has_value() || !device.has_value()) return std::nullopt;
-    const auto open = std::find_if(all.begin(), all.end(),
-                                   [&](const Descriptor& other) { return other.fd == *target; });
-    if (open != all.end()) return std::nullopt;
-    for (const Descriptor& other : all) {
-      const Result<FileStatus> status = ReadFileStatus(directory, fmt::format("fd/{}", other.fd));
-      if (status.ok() && status.value().inode == *inode &&
-          status.value().device == KernelDevice(*device)) {
-        return std::nullopt;
-      }
+    if (!target.has_value()) return std::nullopt;
+    const unsigned nth = watches[*target]++;
+    const auto watched = [&](int fd) {
+      return IsWatched(process.pid, fd, descriptor.fd, *target, nth).value_or(true);
+    };
+    const auto has_number = [&](const Descriptor& other) { return other.fd == *target; };
+    if (std::any_of(all.begin(), all.end(), has_number) && watched(*target)) return std::nullopt;
+    if (std::any_of(all.begin(), all.end(),
+                    [&](const Descriptor& other) { return watched(other.fd); })) {
+      return std::nullopt;
     }
     return refusal::EscapedEpoll(process, descriptor.fd, *target);
   });
@@ -108,7 +117,7 @@ std::optional<Error> CheckAnonymousObject(const ProcessTree& tree, const TreePro
   }
   const Result<proc::FdInfo> info = proc::ReadFdInfo(directory, descriptor.fd);
   if (!info.ok()) return std::nullopt;
-  if (epoll) return CheckEpoll(process, directory, all, descriptor, info.value());
+  if (epoll) return CheckEpoll(process, all, descriptor, info.value());
   if (inotify) return CheckWatches(process, descriptor, info.value());
   return CheckPidfd(tree, process, descriptor, info.value());
 }

@@ -34,23 +34,40 @@ Result<FileStatus> Stat(FdRef directory, const char* path, int flags, std::strin
                     .mount = status.stx_mnt_id};
 }
 
+// Links of pipes and sockets are short: "socket:[4294967295]".
+constexpr std::size_t kLongestInodeLink = 40;
+
+// A link of "pipe:[…]" or "socket:[…]" that is looked for, or 0.
+ino_t Match(std::string_view link, const std::set<ino_t>& pipes, const std::set<ino_t>& sockets) {
+  const bool pipe = link.substr(0, 6) == "pipe:[";
+  if (!pipe && link.substr(0, 8) != "socket:[") return 0;
+  const std::set<ino_t>& wanted = pipe ? pipes : sockets;
+  const ino_t inode = BracketedInode(link);
+  return wanted.count(inode) > 0 ? inode : 0;
+}
+
 std::vector<OutsideHolder> HeldBy(const proc::ProcDir& process, const std::set<ino_t>& pipes,
                                   const std::set<ino_t>& sockets) {
   std::vector<OutsideHolder> held;
-  const Result<std::vector<Descriptor>> descriptors = ReadDescriptors(process);
-  if (!descriptors.ok()) return held;
-  for (const Descriptor& descriptor : descriptors.value()) {
-    const bool pipe =
-        descriptor.kind == Descriptor::Kind::kPipe && pipes.count(descriptor.inode) > 0;
-    const bool socket =
-        descriptor.kind == Descriptor::Kind::kSocket && sockets.count(descriptor.inode) > 0;
-    if (!pipe && !socket) continue;
+  const Result<std::vector<int>> fds = process.ListNumbers("fd");
+  if (!fds.ok()) return held;
+  for (const int fd : fds.value()) {
+    const std::string name = fmt::format("fd/{}", fd);
+    char link[kLongestInodeLink];
+    const ssize_t size = ::readlinkat(process.fd().get(), name.c_str(), link, sizeof link);
+    if (size <= 0 || static_cast<std::size_t>(size) == sizeof link) continue;
+    const ino_t inode = Match({link, static_cast<std::size_t>(size)}, pipes, sockets);
+    struct stat status {};
+    if (inode == 0 ||
+        ::fstatat(process.fd().get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      continue;
+    }
     const Result<proc::Stat> stat = proc::ReadStat(process);
     held.push_back({.pid = process.pid(),
                     .comm = stat.ok() ? stat.value().comm : "?",
-                    .inode = descriptor.inode,
-                    .readable = descriptor.readable,
-                    .writable = descriptor.writable});
+                    .inode = inode,
+                    .readable = (status.st_mode & S_IRUSR) != 0,
+                    .writable = (status.st_mode & S_IWUSR) != 0});
   }
   return held;
 }

@@ -79,8 +79,10 @@ std::vector<Obstacle> FileInspector::Inspect(const ProcessTree& tree, const Tree
                                              const proc::ProcDir& directory,
                                              const std::vector<Descriptor>& descriptors) {
   std::vector<Obstacle> obstacles;
+  std::set<std::string> said;  // one object may have a descriptor and several mappings
   const auto add = [&](std::optional<Error> error) {
-    if (error.has_value()) obstacles.push_back({process.pid, std::move(*error)});
+    if (!error.has_value() || !said.insert(error->message).second) return;
+    obstacles.push_back({process.pid, std::move(*error)});
   };
   for (const Descriptor& descriptor : descriptors) {
     add(CheckDescriptor(tree, process, directory, descriptors, descriptor));
@@ -93,11 +95,8 @@ std::vector<Obstacle> FileInspector::Inspect(const ProcessTree& tree, const Tree
   }
   const Result<std::vector<proc::Mapping>> mappings = proc::ReadNamedMappings(directory);
   if (!mappings.ok()) return obstacles;
-  bool io_uring = false;
   for (const proc::Mapping& mapping : mappings.value()) {
-    std::optional<Error> error = CheckMapping(process, directory, mapping);
-    if (error.has_value() && error->reason == "IO_URING" && std::exchange(io_uring, true)) continue;
-    add(std::move(error));
+    add(CheckMapping(process, directory, mapping));
   }
   return obstacles;
 }
@@ -184,6 +183,7 @@ std::optional<Error> FileInspector::CheckLock(const TreeProcess& process,
   if (locked_->count(status.inode) == 0) return std::nullopt;
   const Result<proc::FdInfo> info = proc::ReadFdInfo(directory, descriptor.fd);
   if (!info.ok() || info.value().locks.empty()) return std::nullopt;
+  if (!reported_files_.emplace(status.device, status.inode).second) return std::nullopt;
   return refusal::FileLock(process, fmt::format("descriptor {}", descriptor.fd), descriptor.link);
 }
 

@@ -21,6 +21,7 @@ struct PipeEnds {
   bool readable = false;
   bool writable = false;
   const Descriptor* first = nullptr;
+  const Descriptor* writer = nullptr;
   const Descriptor* standard_stream = nullptr;
 };
 
@@ -36,6 +37,7 @@ std::vector<std::pair<ino_t, PipeEnds>> CollectPipes(const std::vector<Descripto
     ends.readable |= descriptor.readable;
     ends.writable |= descriptor.writable;
     if (ends.first == nullptr) ends.first = &descriptor;
+    if (ends.writer == nullptr && descriptor.writable) ends.writer = &descriptor;
     if (ends.standard_stream == nullptr && descriptor.standard_stream()) {
       ends.standard_stream = &descriptor;
     }
@@ -43,6 +45,7 @@ std::vector<std::pair<ino_t, PipeEnds>> CollectPipes(const std::vector<Descripto
   return pipes;
 }
 
+// pipe2(O_DIRECT) marks the end that is written to.
 bool IsPacketPipe(const Descriptor& descriptor) {
   const Result<proc::ProcDir> process = proc::ProcDir::Open(descriptor.pid);
   if (!process.ok()) return false;
@@ -100,9 +103,9 @@ Findings InspectPipes(const ProcessTree& tree, const std::vector<Descriptor>& de
   Findings findings;
   std::map<ino_t, PipeEnds> doubtful;
   for (const auto& [inode, ends] : CollectPipes(descriptors)) {
-    if (IsPacketPipe(*ends.first)) {
+    if (ends.writer != nullptr && IsPacketPipe(*ends.writer)) {
       findings.obstacles.push_back(
-          {ends.first->pid, refusal::PacketPipe(*tree.Find(ends.first->pid), ends.first->fd)});
+          {ends.writer->pid, refusal::PacketPipe(*tree.Find(ends.writer->pid), ends.writer->fd)});
     }
     if (ends.readable && ends.writable) continue;
     if (ends.standard_stream == nullptr) {

@@ -91,8 +91,9 @@ class UnixInspector {
     if (socket.listening()) return LookListener(entry);
     if (!socket.peer.has_value()) return;
     if (*socket.peer == 0) {
-      // Waits to be accepted. By a listener of the tree: CRIU makes the connection again.
-      if (socket.connected_stream() && waiting_.count(socket.inode) == 0) {
+      // The other end was closed, or the connection waits to be accepted: by a listener of the
+      // tree, which CRIU can make anew, or by one outside.
+      if (socket.connected_stream() && !socket.shut_down && waiting_.count(socket.inode) == 0) {
         Add(entry, refusal::UnixNotAccepted(Owner(entry), entry.descriptor->fd));
       }
       return;

@@ -272,8 +272,10 @@ Error PipeOutside(const TreeProcess& process, int fd, std::string_view link,
       "PIPE_OUTSIDE",
       fmt::format("{} is {}, whose other end only {} has, outside the tree", At(process, fd), link,
                   holder),
-      "only descriptors 0, 1 and 2 can be given something else at restore: checkpoint a tree "
-      "that contains both ends, or let the program use a named pipe");
+      fmt::format(
+          "only descriptors 0, 1 and 2 can be given something else at restore: checkpoint a "
+          "tree that contains both ends, or start the program without it (sh: {}<&-)",
+          fd));
 }
 
 Error TerminalOutside(const TreeProcess& process, int fd, std::string_view path) {

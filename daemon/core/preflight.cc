@@ -30,8 +30,9 @@ Result<TreeProcess> ReadTarget(pid_t root) {
   if (status.tgid != root) {
     return refusal::ThreadNotProcess(root, TRY(ReadProcess(status.tgid)));
   }
-  if (process.value().zombie() && process.value().threads <= 1) {
-    return refusal::Zombie(process.value());
+  if (process.value().zombie()) {
+    return process.value().threads > 1 ? refusal::ExitedMainThread(process.value())
+                                       : refusal::Zombie(process.value());
   }
   return process;
 }

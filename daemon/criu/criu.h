@@ -71,7 +71,9 @@ enum class RestoreStage {
 };
 
 // Called on the thread that called Dump() or Restore(), while CRIU waits for the answer. An error
-// vetoes: CRIU then undoes its work where the stage still allows it.
+// vetoes: CRIU then undoes its work where the stage still allows it, and the error comes back from
+// Dump() or Restore() at whatever stage it was raised. Once there is a reason to stop only
+// kNetworkUnlock is still told, even when kNetworkLock never was: it must not mind.
 using DumpObserver = std::function<Result<void>(DumpStage)>;
 using RestoreObserver = std::function<Result<void>(RestoreStage, pid_t root)>;
 
@@ -110,6 +112,8 @@ struct DumpReport {
 };
 
 struct RestoreReport {
+  // Adopted by Children since kPostRestore: Disown() it once it has been reaped. When a restore
+  // fails it is disowned again, and what CRIU has killed of it is for ReapStrangers().
   pid_t pid = 0;
   RestoreStatistics statistics;
 };
@@ -119,9 +123,11 @@ struct RestoreReport {
 // parent.
 //
 // Fails with kDeadlineExceeded or kCancelled when stopped, with the observer's own error when that
-// vetoed, otherwise with CRIU's diagnosis (log_lines hold its words). When an error comes back CRIU
-// itself has ended; `Error::reason` is "CRIU_KILLED" if it could not clean up after itself (killed
-// or crashed: connections may be in repair mode, a network lock may be left behind).
+// vetoed, otherwise with CRIU's diagnosis (log_lines hold its words). Neither deadline nor
+// cancellation counts after kPostDump or kPostRestore was agreed to. An error after that says how
+// CRIU ended, not what became of the tree: look. When an error comes back CRIU itself has ended;
+// `Error::reason` is "CRIU_KILLED" if it could not clean up after itself (killed or crashed:
+// connections may be in repair mode, a network lock may be left behind).
 class Criu {
  public:
   virtual ~Criu() = default;

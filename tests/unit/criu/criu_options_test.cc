@@ -27,7 +27,7 @@ log_file: "dump.log"
 notify_scripts: true
 work_dir_fd: 8
 manage_cgroups_mode: IGNORE
-network_lock: NFTABLES
+network_lock: SKIP
 )");
 }
 

@@ -27,11 +27,13 @@ using ::testing::Not;
 
 constexpr char kGoodVersion[] = "version 4 2 1\n";
 const KernelTraits kKernel{.release = "6.18.0", .refuses_passcred_on_inet = true};
-const Patience kShort{.version = milliseconds(5000),
-                      .cancelled_dump = milliseconds(100),
-                      .undo = milliseconds(5000),
-                      .finish = milliseconds(200),
-                      .exit = milliseconds(200)};
+// For what is expected not to happen, and for what is expected to be waited for in vain.
+const Patience kPatient{};
+const Patience kImpatient{.version = milliseconds(1000),
+                          .cancelled_dump = milliseconds(100),
+                          .undo = milliseconds(100),
+                          .finish = milliseconds(100),
+                          .exit = milliseconds(1000)};
 
 // Every test ends without a child: whatever CRIU does, it is reaped.
 class SwrkCriuTest : public ::testing::Test {
@@ -42,7 +44,7 @@ class SwrkCriuTest : public ::testing::Test {
   }
 
   std::unique_ptr<SwrkCriu> Create(const std::string& path) {
-    return SwrkCriu::Create(path, children_, kKernel, kShort);
+    return SwrkCriu::Create(path, children_, kKernel, patience_);
   }
 
   Result<DumpReport> Dump(const FakeProgram& program, const DumpObserver& observer,
@@ -66,6 +68,7 @@ class SwrkCriuTest : public ::testing::Test {
 
   Children children_;
   CancelToken cancel_;
+  Patience patience_ = kPatient;
 };
 
 Result<void> Agree(DumpStage) { return {}; }
@@ -104,8 +107,8 @@ class UselessCriuTest : public SwrkCriuTest, public ::testing::WithParamInterfac
 
 TEST_P(UselessCriuTest, HasAProblemAndRefusesEverything) {
   const FakeProgram program(GetParam().script);
-  const auto criu = SwrkCriu::Create(program.path(), children_, kKernel,
-                                     {.version = milliseconds(200), .exit = milliseconds(200)});
+  patience_ = kImpatient;
+  const auto criu = Create(program.path());
   EXPECT_THAT(criu->problem(), HasSubstr(GetParam().problem));
   DumpRequest dump;
   dump.images = dump.work = program.work();
@@ -207,6 +210,14 @@ TEST_F(SwrkCriuTest, ObjectionThatCriuCannotFollowSaysThatCriuWasKilled) {
   EXPECT_THAT(dumped.error().message, HasSubstr("killed by signal 11"));
 }
 
+TEST_F(SwrkCriuTest, ObjectionThatCriuSitsOnEndsWithAKill) {
+  patience_ = kImpatient;
+  const FakeProgram program(std::string(kGoodVersion) + "notify pre-dump\nhang\n");
+  const auto dumped = Dump(program, [](DumpStage) -> Result<void> { return Objection(); });
+  EXPECT_THAT(dumped, FailsWith(Code::kAborted));
+  EXPECT_THAT(dumped, Refuses("CRIU_KILLED"));
+}
+
 TEST_F(SwrkCriuTest, RefusalCarriesDiagnosisAndLogLines) {
   const FakeProgram program(
       std::string(kGoodVersion) +
@@ -260,6 +271,7 @@ struct Nonsense {
 class NonsenseTest : public SwrkCriuTest, public ::testing::WithParamInterface<Nonsense> {};
 
 TEST_P(NonsenseTest, IsACleanErrorAndCriuIsKilled) {
+  patience_ = kImpatient;
   const FakeProgram program(std::string(kGoodVersion) + GetParam().script);
   const auto dumped = Dump(program, &Agree);
   EXPECT_THAT(dumped, FailsWith(Code::kInternal));
@@ -285,7 +297,7 @@ TEST_F(SwrkCriuTest, PassedDeadlineKillsACriuThatAsksNothing) {
 TEST_F(SwrkCriuTest, PassedDeadlineIsToldToACriuThatAsks) {
   const FakeProgram program(std::string(kGoodVersion) +
                             "notify pre-dump\nstop-if-refused\nnotify post-dump\nok\n");
-  const auto deadline = SteadyClock::now() + milliseconds(300);
+  const auto deadline = SteadyClock::now() + milliseconds(1000);
   const auto dumped = Dump(
       program,
       [&](DumpStage) -> Result<void> {
@@ -324,6 +336,7 @@ TEST_F(SwrkCriuTest, CancelledDumpIsToldAtTheNextNotification) {
 }
 
 TEST_F(SwrkCriuTest, CancelledDumpThatNeverAsksAgainIsKilled) {
+  patience_ = kImpatient;
   const FakeProgram program(std::string(kGoodVersion) + "notify pre-dump\nhang\n");
   std::thread canceller([&] {
     program.AwaitAnswer("pre-dump true");
@@ -348,6 +361,7 @@ TEST_F(SwrkCriuTest, CancellationAfterTheCommitDoesNotCount) {
 }
 
 TEST_F(SwrkCriuTest, CriuThatHangsAfterTheCommitIsKilled) {
+  patience_ = kImpatient;
   const FakeProgram program(std::string(kGoodVersion) + "notify post-dump\nhang\n");
   const auto dumped = Dump(program, &Agree, SteadyClock::now() + milliseconds(200));
   EXPECT_THAT(dumped, FailsWith(Code::kDeadlineExceeded));

@@ -55,7 +55,7 @@ TEST(Options, AreTakenFromTheCommandLine) {
 TEST(Options, OfAFileAreOverriddenByTheCommandLine) {
   const TempDir directory;
   const std::string file = directory / "crd.conf";
-  std::ofstream(file) << "# a comment\nworkers = 2\nlog-level = debug\nsocket = /a/b c\n";
+  std::ofstream(file) << "# a comment\nworkers = 2\nlog-level = debug\nsocket = \"/a/b c\"\n";
   ASSERT_OK_AND_ASSIGN(const Options options, Parse({"--config", file.c_str(), "--workers", "3"}));
   EXPECT_EQ(options.config, file);
   EXPECT_EQ(options.workers, 3U);

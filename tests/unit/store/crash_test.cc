@@ -75,7 +75,7 @@ TEST_F(CrashTest, AWriterKilledAtAnyMomentLosesNothingThatItAcknowledged) {
   const testing::TempDir directory;
   const std::string path = directory / "crd.db";
   std::uint64_t last = 0;
-  for (int death = 0; death < 25; ++death) {
+  for (std::int64_t death = 0; death < 25; ++death) {
     SCOPED_TRACE(death);
     last = KillInTheMiddle(path, last + 1, 10, death * 37);
     ASSERT_OK_AND_ASSIGN(const auto store, Store::Open(path));

@@ -82,10 +82,13 @@ TEST_F(DamageTest, EveryDestroyedPageIsFoundAtOpen) {
 TEST_F(DamageTest, DamageThatComesLaterIsReportedWhenItIsRead) {
   Reopen();
   // More than SQLite keeps in memory.
-  for (std::uint64_t i = 1000; i < 3000; ++i) {
-    CheckpointRow row = Checkpoint(HexId(i));
-    row.options = std::string(3000, 'x');
-    ASSERT_THAT(store().Write({.checkpoints = {row}}), testing::IsOk());
+  for (std::uint64_t chunk = 1; chunk <= 10; ++chunk) {
+    Change change;
+    for (std::uint64_t i = 0; i < 200; ++i) {
+      change.checkpoints.push_back(Checkpoint(HexId(chunk * 1000 + i)));
+      change.checkpoints.back().options = std::string(3000, 'x');
+    }
+    ASSERT_THAT(store().Write(change), testing::IsOk());
   }
   Overwrite(INT64_C(10) * 4096, std::string((INT64_C(400) * 4096), '\xa5'));
   const auto list = store().ListCheckpoints({}, 10'000, {});

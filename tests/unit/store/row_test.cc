@@ -7,6 +7,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::Optional;
+using namespace std::string_literals;
 
 // Every column has a value of its own, so that two swapped ones show.
 CheckpointRow FullCheckpoint() {
@@ -113,7 +114,7 @@ TEST_F(RowTest, AnUnknownExitStatusIsNotZero) {
 
 TEST_F(RowTest, TextsKeepTheirBytes) {
   CheckpointRow row = FullCheckpoint();
-  row.command = std::string("not \xff\xfe UTF-8, a \0 and \n in it", 32);
+  row.command = "not \xff\xfe UTF-8, a \0 and \n in it"s;
   ASSERT_THAT(store().Write({.checkpoints = {row}}), testing::IsOk());
   EXPECT_THAT(store().GetCheckpoint("c1").value(), Optional(row));
 }

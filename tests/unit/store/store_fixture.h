@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -58,6 +59,7 @@ inline std::string HexId(std::uint64_t number) { return fmt::format("{:016x}", n
 template <typename Row>
 std::vector<std::string> Ids(const std::vector<Row>& rows) {
   std::vector<std::string> ids;
+  ids.reserve(rows.size());
   for (const Row& row : rows) ids.push_back(row.id);
   return ids;
 }

@@ -1,0 +1,71 @@
+#include <memory>
+#include <string>
+
+#include "client/commands/commands.h"
+#include "client/commands/dump_flags.h"
+#include "client/commands/operation.h"
+#include "client/commands/target.h"
+#include "client/exit_codes.h"
+#include "client/json.h"
+#include "client/signal_watch.h"
+#include "daemon/base/ids.h"
+
+namespace crd::client {
+namespace {
+
+struct Args {
+  Target target;
+  v1::CheckpointRequest request;
+};
+
+const v1::Checkpoint* FinalOf(const v1::CheckpointResponse& step) {
+  return step.has_checkpoint() ? &step.checkpoint() : nullptr;
+}
+
+Result<v1::Checkpoint> Fetch(Session& session, const v1::Operation& operation) {
+  v1::GetRequest request;
+  request.set_key(operation.checkpoint_id());
+  return session.Call(&v1::ListService::Stub::GetCheckpoint, request, session.Limited());
+}
+
+Result<int> Run(Session& session, const Args& args) {
+  v1::CheckpointRequest request = args.request;
+  request.set_request_id(RandomHex16());
+  request.set_timeout_us(session.settings().timeout.count());
+  if (args.target.pid != 0) {
+    request.set_pid(args.target.pid);
+  } else {
+    request.set_container(args.target.key);
+  }
+  Interruption interruption;
+  const SignalWatch watch([&](int signal) { interruption.Raise(signal); });
+  const v1::Checkpoint checkpoint = TRY(RunOperation<v1::Checkpoint>(
+      session, interruption, Progress::Show::kOnTerminal, &v1::CheckpointService::Stub::Checkpoint,
+      request, {.final_of = FinalOf, .fetch = Fetch}));
+  session.out().Line(session.settings().json ? ToJson(checkpoint) : checkpoint.id());
+  return kDone;
+}
+
+}  // namespace
+
+void AddCheckpoint(CLI::App& app, Command& chosen) {
+  auto args = std::make_shared<Args>();
+  AddTarget(app, args->target, "CONTAINER", "A container that crd knows: id, unique prefix, name");
+  app.add_option_function<std::string>(
+         "--name", [args](const std::string& name) { args->request.set_name(name); },
+         "A name for the checkpoint")
+      ->option_text("NAME");
+  AddDumpFlags(app, *args->request.mutable_options());
+  app.footer(
+      "Prints the checkpoint's id. The tree ends, unless --leave-running is given. --timeout\n"
+      "limits the whole operation; when it passes, and on Ctrl-C, everything is undone and the\n"
+      "tree runs on.\n\n"
+      "Examples:\n"
+      "  crctl checkpoint --pid 4711\n"
+      "  crctl checkpoint --pid 4711 --name before-upgrade --leave-running\n"
+      "  crctl checkpoint web --tcp-established --timeout 30s");
+  app.callback(
+      [args, &chosen] { chosen = [args](Session& session) { return Run(session, *args); }; });
+}
+
+}  // namespace crd::client

@@ -1,0 +1,166 @@
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "client/commands/commands.h"
+#include "client/commands/exit_status.h"
+#include "client/commands/operation.h"
+#include "client/commands/pid_file.h"
+#include "client/commands/validators.h"
+#include "client/errors.h"
+#include "client/exit_codes.h"
+#include "client/json.h"
+#include "client/signal_watch.h"
+#include "daemon/base/ids.h"
+
+namespace crd::client {
+namespace {
+
+struct Args {
+  v1::RestoreRequest request;
+  std::string log;
+  std::string pid_file;
+  bool inherit = false;
+  bool wait = false;
+};
+
+const v1::Container* FinalOf(const v1::RestoreResponse& step) {
+  return step.has_container() ? &step.container() : nullptr;
+}
+
+Result<v1::Container> Fetch(Session& session, const v1::Operation& operation) {
+  v1::GetRequest request;
+  request.set_key(operation.container_id());
+  return session.Call(&v1::ListService::Stub::GetContainer, request, session.Limited());
+}
+
+// Where signals go: they interrupt the restore as long as it goes on, and the restored container
+// afterwards, as if its processes were crctl itself. Any thread.
+class SignalRoute {
+ public:
+  SignalRoute(const Settings& settings, Interruption& interruption)
+      : settings_(settings), interruption_(interruption) {}
+
+  void Raise(int signal) {
+    const std::lock_guard lock(mutex_);
+    if (container_.empty()) {
+      interruption_.Raise(signal);
+    } else {
+      Forward(signal);
+    }
+  }
+
+  // The container runs. A signal that came too late to stop the restore is handed on.
+  void LeadTo(const std::string& container) {
+    const std::lock_guard lock(mutex_);
+    container_ = container;
+    if (interruption_.signal() != 0) Forward(interruption_.signal());
+  }
+
+ private:
+  // On a connection of its own: the main thread waits on the other one.
+  void Forward(int signal) {
+    Session session(settings_, FdRef(-1), FdRef(-1));
+    v1::SignalRequest request;
+    request.set_container(container_);
+    request.set_signal(signal);
+    // It may have ended by now, which is what the main thread is about to hear.
+    (void)session.Call(&v1::ContainerService::Stub::Signal, request,
+                       {.timeout = std::chrono::seconds(5)});
+  }
+
+  const Settings settings_;
+  Interruption& interruption_;
+  std::mutex mutex_;
+  std::string container_;
+};
+
+Result<int> WaitFor(Session& session, const std::string& id) {
+  v1::WaitRequest request;
+  request.set_container(id);
+  const v1::Container ended =
+      TRY(session.Call(&v1::ContainerService::Stub::Wait, request, {.repeat = true}));
+  if (session.settings().json) session.out().Line(ToJson(ended));
+  return ShellStatus(ended);
+}
+
+Result<int> Run(Session& session, const Args& args) {
+  v1::RestoreRequest request = args.request;
+  request.set_request_id(RandomHex16());
+  request.set_timeout_us(session.settings().timeout.count());
+  if (args.inherit) {
+    request.mutable_inherit();
+  } else if (!args.log.empty()) {
+    request.mutable_log()->set_path(args.log);
+  }
+  // Opened first: nothing is restored that cannot be recorded where it was asked for.
+  std::optional<PidFile> pid_file;
+  if (!args.pid_file.empty()) pid_file = TRY(PidFile::Open(args.pid_file));
+
+  Interruption interruption;
+  SignalRoute route(session.settings(), interruption);
+  const SignalWatch watch([&](int signal) { route.Raise(signal); });
+  // With --inherit-stdio the terminal belongs to the restored tree.
+  const auto show = args.inherit ? Progress::Show::kNever : Progress::Show::kOnTerminal;
+  const v1::Container container = TRY(
+      RunOperation<v1::Container>(session, interruption, show, &v1::RestoreService::Stub::Restore,
+                                  request, {.final_of = FinalOf, .fetch = Fetch}));
+  if (args.wait) route.LeadTo(container.id());
+  Result<void> written;
+  if (pid_file) written = pid_file->Write(container.pid());
+  if (!(args.inherit && args.wait)) {
+    session.out().Line(session.settings().json ? ToJson(container) : container.id());
+  }
+  if (!written.ok()) {
+    return Error(written.error())
+        .WithHint(fmt::format("container {} runs nevertheless", container.id()));
+  }
+  return args.wait ? WaitFor(session, container.id()) : kDone;
+}
+
+void AddOutputOptions(CLI::App& app, const std::shared_ptr<Args>& args) {
+  app.add_flag("--wait", args->wait, "Wait until it ends, and exit as it does");
+  CLI::Option* log = app.add_option("--log", args->log,
+                                    "A file on crd's host for what the tree prints where its own "
+                                    "outputs are gone; otherwise crd keeps one itself")
+                         ->transform(AsAbsolutePath())
+                         ->option_text("FILE");
+  app.add_flag("--inherit-stdio", args->inherit,
+               "The tree takes over crctl's stdin, stdout, stderr")
+      ->excludes(log);
+  app.add_option("--pidfile", args->pid_file, "Write its pid to this file")->option_text("FILE");
+}
+
+}  // namespace
+
+void AddRestore(CLI::App& app, Command& chosen) {
+  auto args = std::make_shared<Args>();
+  app.add_option_function<std::string>(
+         "CHECKPOINT", [args](const std::string& key) { args->request.set_checkpoint(key); },
+         "Its id, a unique prefix of it, or its name")
+      ->option_text(" ")
+      ->required();
+  app.add_option_function<std::string>(
+         "--name", [args](const std::string& name) { args->request.set_name(name); },
+         "A name for the container")
+      ->option_text("NAME");
+  CLI::Option* established = app.add_flag_callback(
+      "--tcp-established", [args] { args->request.set_tcp_established(true); },
+      "Bring established TCP connections back");
+  app.add_flag_callback(
+         "--tcp-close", [args] { args->request.set_tcp_close(true); }, "Bring them back closed")
+      ->excludes(established);
+  AddOutputOptions(app, args);
+  app.footer(
+      "Prints the container's id (not with --inherit-stdio and --wait together: stdout is the\n"
+      "tree's own then). With --wait, crctl exits with the tree's exit status, or with 128 + the\n"
+      "signal that killed it, and passes SIGINT, SIGTERM and SIGHUP on to it.\n\n"
+      "Examples:\n"
+      "  crctl restore before-upgrade\n"
+      "  crctl restore 4f2a --name web2 --tcp-close --pidfile /run/web2.pid\n"
+      "  crctl restore 4f2a --wait --inherit-stdio");
+  app.callback(
+      [args, &chosen] { chosen = [args](Session& session) { return Run(session, *args); }; });
+}
+
+}  // namespace crd::client

@@ -1,0 +1,89 @@
+#include "tests/integration/support/notify_socket.h"
+
+#include <algorithm>
+#include <cstring>
+#include <sstream>
+#include <utility>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace crd::testing {
+namespace {
+
+constexpr std::size_t kMostFds = 16;
+
+std::vector<UniqueFd> TakeFds(msghdr& message) {
+  std::vector<UniqueFd> fds;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+       part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
+      fds.emplace_back(fd);
+    }
+  }
+  return fds;
+}
+
+}  // namespace
+
+NotifySocket::NotifySocket(const std::string& path)
+    : path_(path), socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(static_cast<char*>(address.sun_path), sizeof address.sun_path - 1);
+  if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    socket_.reset();
+  }
+}
+
+NotifySocket::~NotifySocket() { ::unlink(path_.c_str()); }
+
+bool NotifySocket::Saw(const std::string& line) {
+  Drain();
+  return std::find(lines_.begin(), lines_.end(), line) != lines_.end();
+}
+
+void NotifySocket::Clear() {
+  Drain();
+  lines_.clear();
+}
+
+void NotifySocket::Drain() {
+  while (ReceiveOne()) {
+  }
+}
+
+bool NotifySocket::ReceiveOne() {
+  char text[4096];
+  alignas(cmsghdr) char control[CMSG_SPACE(kMostFds * sizeof(int))];
+  iovec part{.iov_base = text, .iov_len = sizeof text};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const ssize_t size = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
+  if (size < 0) return false;
+  std::vector<UniqueFd> fds = TakeFds(message);
+  std::istringstream input(std::string(text, static_cast<std::size_t>(size)));
+  std::string name;
+  bool store = false;
+  bool remove = false;
+  for (std::string line; std::getline(input, line);) {
+    lines_.push_back(line);
+    if (line.starts_with("FDNAME=")) name = line.substr(7);
+    store = store || line == "FDSTORE=1";
+    remove = remove || line == "FDSTOREREMOVE=1";
+  }
+  if (remove) kept_.erase(name);
+  // The kernel tells a store apart by the file: the first of a name stays.
+  if (store && !fds.empty()) kept_.emplace(name, std::move(fds.front()));
+  return true;
+}
+
+}  // namespace crd::testing
