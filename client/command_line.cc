@@ -63,10 +63,12 @@ void AddGlobalOptions(CLI::App& app, Settings& settings, std::int64_t& timeout_u
 
 void AddCommands(CLI::App& app, const std::vector<std::string>& arguments, Command& chosen) {
   app.require_subcommand(1);
+  app.get_formatter()->label("SUBCOMMAND", "COMMAND");
   // --json and its like may also stand behind the command.
   app.fallthrough();
   for (const CommandEntry& entry : kCommands) {
     CLI::App* command = app.add_subcommand(entry.name, entry.description);
+    command->group("Commands");
     if (entry.alias != nullptr) command->alias(entry.alias);
     if (MayBeMeant(entry, arguments)) entry.add(*command, chosen);
   }
@@ -77,10 +79,16 @@ Notice Complain(const CLI::App& app, const CLI::ParseError& problem) {
     const bool version = problem.get_name() == "CallForVersion";
     return {.status = kDone, .out = version ? std::string(problem.what()) + "\n" : app.help()};
   }
+  Error error{.message = problem.what()};
   const auto commands = app.get_subcommands();
-  const std::string command = commands.empty() ? "" : " " + commands.front()->get_name();
-  const Error error{.message = problem.what(),
-                    .hint = fmt::format("see `crctl{} --help`", command)};
+  const auto unknown = app.remaining();
+  if (commands.empty() && !unknown.empty()) {
+    error.message = fmt::format("there is no command or option '{}'", unknown.front());
+  } else if (commands.empty() && problem.get_name() == "RequiredError") {
+    error.message = "what is to be done? No command was given";
+  }
+  error.hint = fmt::format("see `crctl{} --help`",
+                           commands.empty() ? "" : " " + commands.front()->get_name());
   return {.status = kUsage, .err = Render(error)};
 }
 

@@ -57,23 +57,25 @@ void Declare(CLI::App& app, Options& options) {
       ->check(CLI::Range(1U, kMostWorkers))
       ->type_name("N")
       ->capture_default_str();
+  app.set_config("--config", options.config, "Read options from this file")
+      ->check(absolute)
+      ->type_name("FILE");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.set_version_flag("--version", "crd " CRD_VERSION);
+  app.footer(kExamples);
 }
 
 }  // namespace
 
 Result<std::variant<Options, PrintAndExit>> ParseOptions(int argc, const char* const* argv) {
   using Parsed = std::variant<Options, PrintAndExit>;
-  Options options;
   CLI::App app("Checkpoint and restore daemon. crctl(1) talks to it.", "crd");
-  Declare(app, options);
-  app.set_config("--config", options.config, "Read options from this file")
-      ->check(CLI::Validator(AbsolutePath, ""))
-      ->type_name("FILE");
-  app.allow_config_extras(CLI::config_extras_mode::error);
-  app.set_version_flag("--version", "crd " CRD_VERSION);
-  app.footer(kExamples);
   try {
+    Options options;
+    Declare(app, options);
     app.parse(argc, argv);
+    options.config = app.get_config_ptr()->as<std::string>();
+    return Parsed(std::move(options));
   } catch (const CLI::CallForHelp&) {
     return Parsed(PrintAndExit{app.help()});
   } catch (const CLI::CallForVersion& version) {
@@ -83,8 +85,6 @@ Result<std::variant<Options, PrintAndExit>> ParseOptions(int argc, const char* c
                  .message = error.what(),
                  .hint = "crd --help lists the options"};
   }
-  options.config = app.get_config_ptr()->as<std::string>();
-  return Parsed(std::move(options));
 }
 
 }  // namespace crd

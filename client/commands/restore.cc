@@ -121,8 +121,8 @@ Result<int> Run(Session& session, const Args& args) {
 void AddOutputOptions(CLI::App& app, const std::shared_ptr<Args>& args) {
   app.add_flag("--wait", args->wait, "Wait until it ends, and exit as it does");
   CLI::Option* log = app.add_option("--log", args->log,
-                                    "A file on crd's host for what the tree prints where its own "
-                                    "outputs are gone; otherwise crd keeps one itself")
+                                    "Where the tree prints to if its own outputs are gone; crd "
+                                    "keeps a log of its own otherwise")
                          ->transform(AsAbsolutePath())
                          ->option_text("FILE");
   app.add_flag("--inherit-stdio", args->inherit,

@@ -1,5 +1,7 @@
 #include "client/commands/validators.h"
 
+#include <charconv>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -44,6 +46,17 @@ CLI::Validator AsSignal() {
             return std::string();
           },
           "SIG"};
+}
+
+CLI::Validator AsPid() {
+  return {[](std::string& text) {
+            std::int32_t pid = 0;
+            const auto [end, problem] =
+                std::from_chars(text.data(), text.data() + text.size(), pid);
+            const bool whole = problem == std::errc() && end == text.data() + text.size();
+            return whole && pid > 0 ? std::string() : "'" + text + "' is no pid";
+          },
+          "PID"};
 }
 
 CLI::Validator AsSocketPath() {

@@ -9,6 +9,7 @@ namespace crd::client {
 CLI::Validator AsMicroseconds();  // "1h30m"
 CLI::Validator AsBytes();         // "64K"
 CLI::Validator AsSignal();        // "TERM"
+CLI::Validator AsPid();           // "4711"
 CLI::Validator AsSocketPath();    // "unix:///run/crd/crd.sock": the path in it
 CLI::Validator AsAbsolutePath();  // "run.log": from the working directory
 

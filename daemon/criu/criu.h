@@ -123,11 +123,12 @@ struct RestoreReport {
 // parent.
 //
 // Fails with kDeadlineExceeded or kCancelled when stopped, with the observer's own error when that
-// vetoed, otherwise with CRIU's diagnosis (log_lines hold its words). Neither deadline nor
-// cancellation counts after kPostDump or kPostRestore was agreed to. An error after that says how
-// CRIU ended, not what became of the tree: look. When an error comes back CRIU itself has ended;
-// `Error::reason` is "CRIU_KILLED" if it could not clean up after itself (killed or crashed:
-// connections may be in repair mode, a network lock may be left behind).
+// vetoed, otherwise with CRIU's diagnosis (log_lines hold its words). When an error comes back CRIU
+// itself has ended; `Error::reason` is "CRIU_KILLED" if it could not clean up after itself (killed
+// or crashed: connections may be in repair mode, a network lock may be left behind).
+//
+// Once kPostDump or kPostRestore was agreed to, cancellation no longer counts and the deadline only
+// after 30 s more. An error after that tells how CRIU ended, not what became of the tree: look.
 class Criu {
  public:
   virtual ~Criu() = default;

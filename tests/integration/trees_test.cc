@@ -32,6 +32,7 @@ const Kind kKinds[] = {
     {.name = "DeletedNameOfALinkedFile", .mode = "link-remap", .options = {"--link-remap"}},
     {.name = "FileLocks", .mode = "locks", .options = {"--file-locks"}},
     {.name = "Events", .mode = "events"},
+    {.name = "PeriodicTimer", .mode = "periodic-timer"},
     {.name = "ListeningSocket", .mode = "listener"},
     {.name = "TwentyProcesses", .mode = "tree", .arguments = {"20"}},
     {.name = "SessionsAndGroups", .mode = "sessions"},

@@ -29,8 +29,8 @@ inline pid_t ForkDying() {
   for (;;) ::pause();
 }
 
-// A fork of the test that does something and then sleeps until this goes out of scope. Leads its own
-// session, has no descriptors but 0, 1 and 2, and those are /dev/null unless they are given.
+// A fork of the test that does something and then sleeps until this goes out of scope. Leads its
+// own session, has no descriptors but 0, 1 and 2, and those are /dev/null unless they are given.
 class TestProcess {
  public:
   struct Options {
@@ -42,7 +42,8 @@ class TestProcess {
 
   // Returns once `body` has run; a body that calls _exit() makes pid() 0.
   explicit TestProcess(const std::function<void()>& body = [] {}) : TestProcess(Options{}, body) {}
-  TestProcess(const Options& options, const std::function<void()>& body = [] {}) {
+  TestProcess(
+      const Options& options, const std::function<void()>& body = [] {}) {
     int ready[2];
     if (::pipe2(ready, O_CLOEXEC) != 0) std::abort();
     pid_ = ForkDying();

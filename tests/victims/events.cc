@@ -1,4 +1,6 @@
+#include <cerrno>
 #include <csignal>
+#include <ctime>
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -34,9 +36,6 @@ Sources Open(Self& self) {
   sources.epoll = self.RequireCall(::epoll_create1(EPOLL_CLOEXEC), "make an epoll");
   sources.event = self.RequireCall(::eventfd(0, EFD_CLOEXEC), "make an eventfd");
   sources.timer = self.RequireCall(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), "make a timer");
-  const itimerspec every_millisecond{.it_interval = {.tv_sec = 0, .tv_nsec = 1'000'000},
-                                     .it_value = {.tv_sec = 0, .tv_nsec = 1'000'000}};
-  self.RequireCall(::timerfd_settime(sources.timer, 0, &every_millisecond, nullptr), "set a timer");
   sigset_t usr1;
   sigemptyset(&usr1);
   sigaddset(&usr1, SIGUSR1);
@@ -53,7 +52,15 @@ Sources Open(Self& self) {
   return sources;
 }
 
+constexpr timespec kMillisecond{.tv_sec = 0, .tv_nsec = 1'000'000};
+
+void SetTimer(Self& self, int timer, const timespec& interval) {
+  const itimerspec when{.it_interval = interval, .it_value = kMillisecond};
+  self.RequireCall(::timerfd_settime(timer, 0, &when, nullptr), "set a timer");
+}
+
 void Provoke(Self& self, const Sources& sources) {
+  SetTimer(self, sources.timer, timespec{});
   const std::uint64_t one = 1;
   self.Require(::write(sources.event, &one, sizeof one) == sizeof one, "write the eventfd");
   self.Require(::pwrite(sources.watched, &one, sizeof one, 0) == sizeof one, "change the file");
@@ -86,6 +93,21 @@ void Events(Self& self, const Arguments&) {
         seen[i] = true;
       }
     }
+  }
+}
+
+void PeriodicTimer(Self& self, const Arguments&) {
+  const int activity = self.Activities(1);
+  const int timer = self.RequireCall(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), "make it");
+  SetTimer(self, timer, kMillisecond);
+  self.Ready();
+  for (std::uint64_t count = 1;; ++count) {
+    std::uint64_t expirations = 0;
+    while (::read(timer, &expirations, sizeof expirations) < 0) {
+      self.Require(errno == EINTR, "read a timer");
+    }
+    self.Require(expirations > 0, "a timer that did not expire");
+    self.Tick(activity, count);
   }
 }
 

@@ -26,7 +26,8 @@ void SysvMemory(Self& self, const Arguments& arguments);    // [own]: in an IPC 
 void Pipes(Self& self, const Arguments& arguments);
 void UnixSockets(Self& self, const Arguments& arguments);
 void Tcp(Self& self, const Arguments& arguments);       // [4|6]: a pair, echoing
-void Listener(Self& self, const Arguments& arguments);  // values[0]: its port. Echoes
+void Listener(Self& self, const Arguments& arguments);  // values[0]: its port. Echoes once
+void Server(Self& self, const Arguments& arguments);    // values[0]: its port. Echoes for ever
 void Backlog(Self& self, const Arguments& arguments);   // values[0]: its port. Never accepts
 
 // Files and events.
@@ -34,6 +35,7 @@ void Ghost(Self& self, const Arguments& arguments);      // [KIB] of a deleted f
 void LinkRemap(Self& self, const Arguments& arguments);  // deleted, but has another name
 void Locks(Self& self, const Arguments& arguments);
 void Events(Self& self, const Arguments& arguments);  // epoll, eventfd, timerfd, signalfd, inotify
+void PeriodicTimer(Self& self, const Arguments& arguments);  // a timerfd that nobody sets again
 
 // Processes.
 void Tree(Self& self, const Arguments& arguments);  // [N] processes
@@ -43,7 +45,8 @@ void Ends(Self& self,
 void Orphans(Self& self, const Arguments& arguments);  // FILE: makes one then. values: pid, parent
 void Zombies(Self& self, const Arguments& arguments);  // FILE N: orphans that end. values[0]: made
 void Forker(Self& self, const Arguments& arguments);   // has a new child every millisecond
-void Holder(Self& self, const Arguments& arguments);   // FILE MODE…: parent that reaps only then
+void Holder(Self& self,
+            const Arguments& arguments);  // FILE MODE…: reaps its child then. values[0]: that
 
 // Standard streams.
 void Writer(Self& self, const Arguments& arguments);    // "line N" on stdout and stderr
@@ -56,6 +59,7 @@ void Traced(Self& self, const Arguments& arguments);
 void PacketRing(Self& self, const Arguments& arguments);
 void UnixClient(Self& self, const Arguments& arguments);  // PATH [dgram]
 void PipeHolder(Self& self, const Arguments& arguments);  // FD that it inherits
+void Socket(Self& self, const Arguments& arguments);      // [FAMILY TYPE]; AF_XDP by itself
 void Opens(Self& self, const Arguments& arguments);       // PATH
 
 }  // namespace crd::victims

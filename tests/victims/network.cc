@@ -130,6 +130,34 @@ void Listener(Self& self, const Arguments&) {
   }
 }
 
+// One connection after the other, each until its client closes it.
+void Server(Self& self, const Arguments&) {
+  const int activity = self.Activities(1);
+  Endpoint endpoint = Loopback(4);
+  const int listener = Listen(self, endpoint);
+  self.SetValue(0, endpoint.port());
+  self.Ready();
+  std::uint64_t count = 0;
+  int client = -1;
+  for (;;) {
+    self.Tick(activity, ++count);
+    pollfd waiting{.fd = client < 0 ? listener : client, .events = POLLIN, .revents = 0};
+    if (::poll(&waiting, 1, 1) <= 0) continue;
+    if (client < 0) {
+      client = self.RequireCall(::accept(listener, nullptr, nullptr), "accept");
+      continue;
+    }
+    char data[256];
+    const ssize_t got = ::recv(client, data, sizeof data, 0);
+    if (got > 0) {
+      WriteAll(self, client, data, static_cast<std::size_t>(got));
+    } else {
+      ::close(client);
+      client = -1;
+    }
+  }
+}
+
 void Backlog(Self& self, const Arguments&) {
   const int activity = self.Activities(1);
   Endpoint endpoint = Loopback(4);

@@ -1,3 +1,4 @@
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -149,21 +150,17 @@ void Forker(Self& self, const Arguments&) {
   }
 }
 
-// Runs another victim as its child and leaves it a zombie until FILE appears. The child has the
-// same report.
+// Runs another victim, which has a report of its own, as its child, and does not reap it before
+// FILE appears.
 void Holder(Self& self, const Arguments& arguments) {
-  self.RequireCall(
-      ForkChild(self,
-                [&] {
-                  const std::string report = self.Beside("held");
-                  char name[] = "/proc/self/exe";
-                  char* argv[16] = {name, arguments.values[1], const_cast<char*>(report.c_str())};
-                  for (int i = 2; i < arguments.count && i < 14; ++i)
-                    argv[i + 1] = arguments.values[i];
-                  ::execv(name, argv);
-                  ::_exit(Self::kBroken);
-                }),
-      "start the child");
+  const pid_t child = ForkChild(self, [&] {
+    const std::string report = self.Beside("held");
+    char name[] = "/proc/self/exe";
+    char* argv[16] = {name, arguments.values[1], const_cast<char*>(report.c_str())};
+    for (int i = 2; i < arguments.count && i < 14; ++i) argv[i + 1] = arguments.values[i];
+    ::execv(name, argv);
+  });
+  self.SetValue(0, child);
   const int activity = self.Activities(1);
   self.Ready();
   for (std::uint64_t count = 1;; ++count) {

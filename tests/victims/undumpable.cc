@@ -62,6 +62,12 @@ void PacketRing(Self& self, const Arguments&) {
   GoOn(self);
 }
 
+void Socket(Self& self, const Arguments& arguments) {
+  self.RequireCall(::socket(arguments.Number(0, AF_XDP), arguments.Number(1, SOCK_RAW), 0),
+                   "make a socket");
+  GoOn(self);
+}
+
 void PipeHolder(Self& self, const Arguments&) { GoOn(self); }
 
 void Opens(Self& self, const Arguments& arguments) {

@@ -41,16 +41,16 @@ Victim::Victim(ChildReaper& reaper, const std::string& directory, const std::str
 Victim::Victim(ChildReaper& reaper, const std::string& directory, const std::string& mode,
                const Options& options)
     : path_(directory + "/" + mode), report_(MapReport(path_)) {
-  Launch launch{.argv = {VICTIM_BINARY, mode, path_},
+  Launch launch{.argv = options.starter,
                 .environment = {},
                 .in = options.in,
                 .out = options.out,
                 .err = options.err,
                 .inherited = options.inherited,
                 .new_session = options.new_session};
+  launch.argv.insert(launch.argv.end(), {VICTIM_BINARY, mode, path_});
   launch.argv.insert(launch.argv.end(), options.arguments.begin(), options.arguments.end());
   process_ = std::make_unique<Process>(reaper, launch);
-  pid_ = process_->pid();
 }
 
 Victim::~Victim() {

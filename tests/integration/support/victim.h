@@ -19,6 +19,8 @@ class Victim {
     Launch::Stream in, out, err;
     std::vector<int> inherited;
     bool new_session = false;
+    // What starts it instead of the test: a command that gets the victim's as its last arguments.
+    std::vector<std::string> starter;
   };
   Victim(ChildReaper& reaper, const std::string& directory, const std::string& mode);
   Victim(ChildReaper& reaper, const std::string& directory, const std::string& mode,
@@ -29,8 +31,9 @@ class Victim {
 
   // It runs, and every activity has begun.
   [[nodiscard]] bool Started();
-  [[nodiscard]] pid_t pid() const { return pid_; }
-  [[nodiscard]] std::string PidText() const { return std::to_string(pid_); }
+  // Valid once it has started.
+  [[nodiscard]] pid_t pid() const { return report_->pid.load(); }
+  [[nodiscard]] std::string PidText() const { return std::to_string(pid()); }
   [[nodiscard]] const std::string& report_path() const { return path_; }
   [[nodiscard]] std::int64_t Value(int index) const { return report_->values[index].load(); }
   [[nodiscard]] std::vector<std::uint64_t> Counts() const;
@@ -47,15 +50,11 @@ class Victim {
   [[nodiscard]] bool Gone() const { return Pids().empty(); }
   // Kills every process of it and waits until they are gone.
   void Kill();
-  // How the process that the test started ended; a restored one is not meant.
-  ExitStatus WaitFirst() { return process_->Wait(Deadline(kWaitFirst + SteadyClock::now())); }
 
  private:
-  static constexpr std::chrono::seconds kWaitFirst{20};
   const std::string path_;
   const victims::Report* report_ = nullptr;
   std::unique_ptr<Process> process_;
-  pid_t pid_ = -1;
 };
 
 // Parent of a process; 0 if there is no such process.

@@ -3,10 +3,9 @@
 #include <fstream>
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <gtest/gtest.h>
 
 #include "tests/support/result_matchers.h"
 #include "tests/support/temp_dir.h"

@@ -4,9 +4,8 @@
 #include <cstring>
 #include <thread>
 
-#include <sys/mman.h>
-
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include "tests/support/result_matchers.h"
 #include "tests/support/test_process.h"

@@ -30,11 +30,9 @@ using ::crd::testing::IsOk;
 using ::crd::testing::Refuses;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 Result<void> Agree(DumpStage) { return {}; }
 Result<void> AgreeToRestore(RestoreStage, pid_t) { return {}; }
@@ -405,7 +403,7 @@ class CgroupTest : public RealCriuTest {
       if (::statfs(mount.c_str(), &status) != 0 || status.f_type != CGROUP2_SUPER_MAGIC) continue;
       name_ = "crd-test-" + std::to_string(::getpid());
       path_ = mount + "/" + name_;
-      ASSERT_EQ(::mkdir(path_.c_str(), 0700), 0) << std::strerror(errno);
+      ASSERT_EQ(::mkdir(path_.c_str(), 0700), 0) << path_;
       cgroup_ = Open(path_, O_RDONLY | O_DIRECTORY);
       return;
     }

