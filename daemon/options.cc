@@ -22,8 +22,10 @@ The configuration file has a line per option, without the dashes:
   workers = 2
   log-level = debug)";
 
-std::string NotEmpty(const std::string& text) {
-  return text.empty() ? "must not be empty" : std::string();
+std::string Address(const std::string& text) {
+  if (text.empty()) return "must not be empty";
+  // CLI11 takes the option that follows as the value that was left out.
+  return text.front() == '-' ? fmt::format("'{}' is no address", text) : std::string();
 }
 
 std::string AbsolutePath(const std::string& text) {
@@ -32,10 +34,10 @@ std::string AbsolutePath(const std::string& text) {
 }
 
 void Declare(CLI::App& app, Options& options) {
-  const CLI::Validator not_empty(NotEmpty, "");
+  const CLI::Validator address(Address, "");
   const CLI::Validator absolute(AbsolutePath, "");
   app.add_option("--socket", options.socket, "Listen here: a path or unix://PATH")
-      ->check(not_empty)
+      ->check(address)
       ->type_name("ADDRESS")
       ->capture_default_str();
   app.add_option("--state-dir", options.state_dir, "Keep checkpoints and records here")

@@ -152,14 +152,19 @@ Result<std::int64_t> Database::QueryInteger(std::string_view sql) {
   const Prepared prepared = TRY(Compile(sql));
   Statement statement(prepared.get());
   if (!TRY(statement.Step())) return Error::Internal("database '{}': no answer: {}", path(), sql);
-  return statement.Integer(0);
+  const std::int64_t answer = statement.Integer(0);
+  TRY(statement.Run());
+  return answer;
 }
 
 Result<std::string> Database::QueryText(std::string_view sql) {
   const Prepared prepared = TRY(Compile(sql));
   Statement statement(prepared.get());
   if (!TRY(statement.Step())) return Error::Internal("database '{}': no answer: {}", path(), sql);
-  return statement.Text(0);
+  std::string answer = statement.Text(0);
+  // A change of the journal mode answers first and is committed by the next step.
+  TRY(statement.Run());
+  return answer;
 }
 
 void Database::RollBack() {

@@ -103,7 +103,8 @@ struct Mapping {
   ino_t inode = 0;
   std::string path;  // as the kernel prints it, " (deleted)" included; "[heap]", "anon_inode:…"
 };
-// Mappings that have a path, in the order of their addresses.
+// Mappings that have a path, in the order of their addresses; of neighbours with the same path (the
+// segments of a library) only the first.
 Result<std::vector<Mapping>> ReadNamedMappings(const ProcDir& process);
 
 // Inode of /proc/PID/ns/NAME; 0 where the kernel lacks this kind of namespace.

@@ -75,7 +75,7 @@ std::set<ino_t> ReadLockedInodes() {
 
 }  // namespace
 
-std::vector<Obstacle> FileInspector::Inspect(const ProcessTree& tree, const TreeProcess& process,
+std::vector<Obstacle> FileInspector::Inspect(const TreeProcess& process,
                                              const proc::ProcDir& directory,
                                              const std::vector<Descriptor>& descriptors) {
   std::vector<Obstacle> obstacles;
@@ -85,7 +85,7 @@ std::vector<Obstacle> FileInspector::Inspect(const ProcessTree& tree, const Tree
     obstacles.push_back({process.pid, std::move(*error)});
   };
   for (const Descriptor& descriptor : descriptors) {
-    add(CheckDescriptor(tree, process, directory, descriptors, descriptor));
+    add(CheckDescriptor(process, directory, descriptors, descriptor));
   }
   for (const char* name : {"cwd", "root"}) {
     const Result<std::string> path = directory.ReadLink(name);
@@ -101,17 +101,16 @@ std::vector<Obstacle> FileInspector::Inspect(const ProcessTree& tree, const Tree
   return obstacles;
 }
 
-std::optional<Error> FileInspector::CheckDescriptor(const ProcessTree& tree,
-                                                    const TreeProcess& process,
+std::optional<Error> FileInspector::CheckDescriptor(const TreeProcess& process,
                                                     const proc::ProcDir& directory,
                                                     const std::vector<Descriptor>& all,
                                                     const Descriptor& descriptor) {
   const std::string where = fmt::format("descriptor {}", descriptor.fd);
   switch (descriptor.kind) {
     case Descriptor::Kind::kAnonymous:
-      return CheckAnonymousObject(tree, process, directory, all, descriptor);
+      return CheckAnonymousObject(tree_, process, directory, all, descriptor);
     case Descriptor::Kind::kNamespace:
-      if (known_namespaces_.count(descriptor.inode) > 0) return std::nullopt;
+      if (NamespaceIsKnown(descriptor.inode)) return std::nullopt;
       return refusal::NamespaceOutside(process, descriptor.fd, descriptor.link);
     case Descriptor::Kind::kOther:
       return refusal::UnsupportedObject(process, where, descriptor.link);
@@ -138,7 +137,7 @@ std::optional<Error> FileInspector::CheckDevice(const TreeProcess& process,
   if (!S_ISCHR(status.mode) || major(status.rdev) == kMemoryMajor) return std::nullopt;
   if (major(status.rdev) == kMiscMajor && minor(status.rdev) == kAutofsMinor) return std::nullopt;
   if (major(status.rdev) == kMiscMajor && minor(status.rdev) == kTunMinor) {
-    if (own_network_) return std::nullopt;
+    if (of_root_.at("net") != own_.at("net")) return std::nullopt;
     return refusal::TunDevice(process, where);
   }
   return refusal::Device(process, where, path, status.rdev);
@@ -158,7 +157,7 @@ std::optional<Error> FileInspector::CheckPath(const TreeProcess& process, const 
       error = refusal::GhostTooLarge(process, where, path, status.size_on_disk, limit);
     }
   } else {
-    const Result<FileStatus> named = LookUp(path, S_ISLNK(status.mode));
+    const Result<FileStatus>& named = CachedLookUp(path, S_ISLNK(status.mode));
     const bool same = named.ok() && named.value().SameFile(status);
     if (same && named.value().mount == status.mount) return std::nullopt;
     if (!MountIsVisible(status.mount)) {
@@ -194,7 +193,8 @@ std::optional<Error> FileInspector::CheckMapping(const TreeProcess& process,
   if (path == "anon_inode:[io_uring]") return refusal::IoUring(process);
   if (StartsWith(path, "anon_inode:")) return refusal::DeviceMapping(process, path);
   if (path == "[uprobes]") return refusal::Uprobes(process);
-  if (StartsWith(path, "/SYSV") && !own_ipc_) return refusal::SharedSysvMemory(process);
+  if (StartsWith(path, "/SYSV") && of_root_.at("ipc") == own_.at("ipc"))
+    return refusal::SharedSysvMemory(process);
   const bool device = StartsWith(path, "/dev/") && !StartsWith(path, "/dev/shm/");
   if (IsMemory(path) || (!device && !IsDeleted(path))) return std::nullopt;
   const Result<FileStatus> status =
@@ -206,6 +206,28 @@ std::optional<Error> FileInspector::CheckMapping(const TreeProcess& process,
   }
   return CheckPath(process, fmt::format("the mapping at {:x}", mapping.begin), path,
                    status.value());
+}
+
+const Result<FileStatus>& FileInspector::CachedLookUp(const std::string& path, bool is_link) {
+  const auto key = std::make_pair(path, is_link);
+  const auto known = looked_up_.find(key);
+  if (known != looked_up_.end()) return known->second;
+  return looked_up_.emplace(key, LookUp(path, is_link)).first->second;
+}
+
+bool FileInspector::NamespaceIsKnown(ino_t inode) {
+  if (!namespaces_.has_value()) {
+    namespaces_.emplace();
+    for (const auto& [kind, own] : own_) namespaces_->insert(own);
+    for (const TreeProcess& process : tree_.processes()) {
+      const Result<proc::ProcDir> directory = proc::ProcDir::Open(process.pid);
+      if (!directory.ok()) continue;
+      const Result<Namespaces> all = ReadNamespaces(directory.value());
+      if (!all.ok()) continue;
+      for (const auto& [kind, of_process] : all.value()) namespaces_->insert(of_process);
+    }
+  }
+  return namespaces_->count(inode) > 0;
 }
 
 bool FileInspector::MountIsVisible(std::uint64_t mount) {

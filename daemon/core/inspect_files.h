@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,22 +22,17 @@ namespace crd {
 // looked up.
 class FileInspector {
  public:
-  // `known_namespaces`: inodes of every namespace that the tree or crd is in.
-  FileInspector(const criu::DumpOptions& options, bool own_network, bool own_ipc,
-                std::set<ino_t> known_namespaces)
-      : options_(options),
-        own_network_(own_network),
-        own_ipc_(own_ipc),
-        known_namespaces_(std::move(known_namespaces)) {}
+  // `own`: crd's namespaces. All that is passed must outlive this.
+  FileInspector(const ProcessTree& tree, const criu::DumpOptions& options, const Namespaces& own,
+                const Namespaces& of_root)
+      : tree_(tree), options_(options), own_(own), of_root_(of_root) {}
 
   // Everything but pipes, sockets and terminals. What vanishes meanwhile is skipped.
-  std::vector<Obstacle> Inspect(const ProcessTree& tree, const TreeProcess& process,
-                                const proc::ProcDir& directory,
+  std::vector<Obstacle> Inspect(const TreeProcess& process, const proc::ProcDir& directory,
                                 const std::vector<Descriptor>& descriptors);
 
  private:
-  std::optional<Error> CheckDescriptor(const ProcessTree& tree, const TreeProcess& process,
-                                       const proc::ProcDir& directory,
+  std::optional<Error> CheckDescriptor(const TreeProcess& process, const proc::ProcDir& directory,
                                        const std::vector<Descriptor>& all,
                                        const Descriptor& descriptor);
   std::optional<Error> CheckPath(const TreeProcess& process, const std::string& where,
@@ -48,11 +44,15 @@ class FileInspector {
   std::optional<Error> CheckMapping(const TreeProcess& process, const proc::ProcDir& directory,
                                     const proc::Mapping& mapping);
   [[nodiscard]] bool MountIsVisible(std::uint64_t mount);
+  [[nodiscard]] bool NamespaceIsKnown(ino_t inode);
+  const Result<FileStatus>& CachedLookUp(const std::string& path, bool is_link);
 
-  const criu::DumpOptions options_;
-  const bool own_network_;  // the root is in another network namespace than crd
-  const bool own_ipc_;
-  const std::set<ino_t> known_namespaces_;
+  const ProcessTree& tree_;
+  const criu::DumpOptions& options_;
+  const Namespaces& own_;
+  const Namespaces& of_root_;
+  std::map<std::pair<std::string, bool>, Result<FileStatus>> looked_up_;
+  std::optional<std::set<ino_t>> namespaces_;         // that the tree or crd is in
   std::optional<std::set<std::uint64_t>> mounts_;     // of crd's mount namespace
   std::optional<std::set<ino_t>> locked_;             // files that somebody has locked
   std::set<std::pair<dev_t, ino_t>> reported_files_;  // so that each is named once

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
 #include <utility>
 
 #include "daemon/base/proc.h"
@@ -64,20 +63,12 @@ class TreeInspector {
       : tree_(tree), options_(options), own_(std::move(own)), of_root_(std::move(of_root)) {}
 
   Findings Run() && {
-    const std::map<pid_t, Namespaces> namespaces = ReadAllNamespaces();
-    std::set<ino_t> known;
-    for (const auto& [kind, inode] : own_) known.insert(inode);
-    for (const auto& [pid, of_process] : namespaces) {
-      for (const auto& [kind, inode] : of_process) known.insert(inode);
-    }
-    FileInspector files(options_, of_root_.at("net") != own_.at("net"),
-                        of_root_.at("ipc") != own_.at("ipc"), std::move(known));
+    FileInspector files(tree_, options_, own_, of_root_);
     Add(InspectSessions(tree_, options_));
     const bool may_read_limits = HasCapSysResource();
     for (const TreeProcess& process : tree_.processes()) {
       Add(InspectProcess(process, may_read_limits));
-      const auto of_process = namespaces.find(process.pid);
-      if (of_process != namespaces.end()) InspectOne(process, of_process->second, files);
+      if (!process.zombie()) InspectInside(process, files);
     }
     findings_.Append(InspectPipes(tree_, descriptors_));
     findings_.Append(InspectTerminals(tree_, descriptors_, options_));
@@ -86,27 +77,17 @@ class TreeInspector {
   }
 
  private:
-  [[nodiscard]] std::map<pid_t, Namespaces> ReadAllNamespaces() const {
-    std::map<pid_t, Namespaces> all;
-    for (const TreeProcess& process : tree_.processes()) {
-      const Result<proc::ProcDir> directory = proc::ProcDir::Open(process.pid);
-      if (process.zombie() || !directory.ok()) continue;
-      Result<Namespaces> namespaces = ReadNamespaces(directory.value());
-      if (namespaces.ok()) all.emplace(process.pid, std::move(namespaces).value());
-    }
-    return all;
-  }
-
-  void InspectOne(const TreeProcess& process, const Namespaces& namespaces, FileInspector& files) {
-    Add(InspectNamespaces(process, own_, of_root_, namespaces));
+  void InspectInside(const TreeProcess& process, FileInspector& files) {
     const Result<proc::ProcDir> directory = proc::ProcDir::Open(process.pid);
     if (!directory.ok()) return;
+    const Result<Namespaces> namespaces = ReadNamespaces(directory.value());
     Result<std::vector<Descriptor>> descriptors = ReadDescriptors(directory.value());
-    if (!descriptors.ok()) return;
+    if (!namespaces.ok() || !descriptors.ok()) return;
+    Add(InspectNamespaces(process, own_, of_root_, namespaces.value()));
     // What a path means in another mount namespace can't be told from here; that it is in one is
     // refused already.
-    if (namespaces.at("mnt") == own_.at("mnt")) {
-      Add(files.Inspect(tree_, process, directory.value(), descriptors.value()));
+    if (namespaces.value().at("mnt") == own_.at("mnt")) {
+      Add(files.Inspect(process, directory.value(), descriptors.value()));
     }
     descriptors_.insert(descriptors_.end(), std::make_move_iterator(descriptors.value().begin()),
                         std::make_move_iterator(descriptors.value().end()));

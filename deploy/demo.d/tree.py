@@ -1,6 +1,6 @@
 """A program to checkpoint: three processes, several threads each, two of them talking over TCP on loopback.
 
-usage: tree.py run DIR             runs until killed; every process keeps DIR/<role>.json up to date
+usage: tree.py run DIR             runs until SIGTERM, then exits with status 7; every process keeps DIR/<role>.json up to date
        tree.py status DIR          prints what the processes wrote, as one JSON object
        tree.py check DIR BEFORE    compares with an earlier status in the file BEFORE: did everything go on, unharmed?
        tree.py stop DIR            kills the processes and waits until their pids are free
@@ -21,6 +21,7 @@ ROLES = ("root", "server", "client")
 DATA_BYTES = 8 << 20
 THREADS = 2
 PATIENCE = 15.0
+STATUS_WHEN_ASKED = 7
 
 
 class Status:
@@ -130,6 +131,18 @@ def fork_child(directory, role, connection, other, talk):
     return pid
 
 
+def end_when_asked(children):
+    """The whole tree, and with a status that is easy to recognise."""
+
+    def end(number, frame):
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        os._exit(STATUS_WHEN_ASKED)
+
+    signal.signal(signal.SIGTERM, end)
+
+
 def run(directory):
     # What the caller's shell left open (a pipe, a file of another mount namespace) could make a checkpoint fail.
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
@@ -142,6 +155,7 @@ def run(directory):
     ]
     near.close()
     far.close()
+    end_when_asked(children)
     status = Status(directory, "root")
     start_threads(status, "root")
     while all(os.waitpid(pid, os.WNOHANG) == (0, 0) for pid in children):

@@ -22,6 +22,7 @@ tree_start() {
   mkdir -p "$dir"
   detached "$dir/output" /usr/bin/python3 "$demo_d/tree.py" run "$dir" &
   tree_pid=$!
+  disown "$tree_pid" # the shell is not to announce how it ended
   tree_status "$dir" >/dev/null
 }
 
@@ -48,6 +49,7 @@ daemonize no
 END
   detached "$dir/output" redis-server "$dir/redis.conf" &
   redis_pid=$!
+  disown "$redis_pid"
   redis_wait "$port" || {
     echo "redis: does not answer on port $port: $(tail -n 1 "$dir/output")" >&2
     return 1

@@ -98,8 +98,17 @@ TEST_F(BadInput, PidOfAZombie) {
 TEST_F(BadInput, NamesThatAreNone) {
   Victim victim(reaper_, dir_.path(), "counter");
   ASSERT_TRUE(victim.Started());
-  const std::vector<std::string> names = {".",      "..",  "a/b",  "../x", "/abs", std::string(65, 'a'),
-                                          "a\nb",   "-rf", " a",   "\xC3\xBC", std::string("a\0b", 3)};
+  const std::vector<std::string> names = {".",
+                                          "..",
+                                          "a/b",
+                                          "../x",
+                                          "/abs",
+                                          std::string(65, 'a'),
+                                          "a\nb",
+                                          "-rf",
+                                          " a",
+                                          "\xC3\xBC",
+                                          std::string("a\0b", 3)};
   for (const std::string& name : names) {
     v1::CheckpointRequest request = CheckpointOf(victim);
     request.set_name(name);
@@ -140,9 +149,14 @@ TEST_F(BadInput, NameThatAnotherContainerHas) {
 }
 
 TEST_F(BadInput, CheckpointThatIsUnknown) {
-  for (const Crctl::Words& words : std::vector<Crctl::Words>{
-           {"restore", "nothing"}, {"show", "nothing"}, {"rm", "nothing"}, {"verify", "nothing"},
-           {"wait", "nothing"}, {"kill", "nothing"}, {"forget", "nothing"}, {"check", "nothing"}}) {
+  for (const Crctl::Words& words : std::vector<Crctl::Words>{{"restore", "nothing"},
+                                                             {"show", "nothing"},
+                                                             {"rm", "nothing"},
+                                                             {"verify", "nothing"},
+                                                             {"wait", "nothing"},
+                                                             {"kill", "nothing"},
+                                                             {"forget", "nothing"},
+                                                             {"check", "nothing"}}) {
     EXPECT_TRUE(Refused(crctl_(words), "'nothing'")) << words.front();
   }
   EXPECT_THAT(api_->Restore(RestoreOf("nothing")), FailsBecause("CHECKPOINT_NOT_FOUND"));
@@ -254,8 +268,7 @@ TEST_F(BadInput, LogThatIsNoAbsolutePath) {
 // Trees inside trees -----------------------------------------------------------------------------
 
 TEST_F(BadInput, TreeThatIsInsideATreeUnderCheckpoint) {
-  Victim victim(reaper_, dir_.path(), "holder",
-                {.arguments = {dir_ / "reap", "memory", "256"}});
+  Victim victim(reaper_, dir_.path(), "holder", {.arguments = {dir_ / "reap", "memory", "256"}});
   ASSERT_TRUE(victim.Started());
   const auto child = static_cast<pid_t>(victim.Value(0));
   v1::CheckpointRequest inner;

@@ -30,7 +30,9 @@ class Checkpoint : public IntegrationTest {
                      const std::vector<std::string>& options = {}) {
     ASSERT_TRUE(victim.Started());
     const auto answer = api_->Checkpoint(CheckpointOf(victim));
-    if (options.empty()) EXPECT_THAT(answer, FailsBecause(reason));
+    if (options.empty()) {
+      EXPECT_THAT(answer, FailsBecause(reason));
+    }
     Crctl::Words words = {"checkpoint", "--pid", victim.PidText()};
     words.insert(words.end(), options.begin(), options.end());
     EXPECT_TRUE(Refused(crctl_(words), text));

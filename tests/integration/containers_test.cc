@@ -118,12 +118,9 @@ TEST_F(Containers, AreForgottenOnceTheyHaveEnded) {
 
 TEST_F(Containers, AreFollowedByEvents) {
   const std::string path = dir_ / "events";
-  const auto events = crctl_.Start({"events", "--follow", "--since", "0"}, {.argv = {},
-                                                                           .environment = {},
-                                                                           .in = {},
-                                                                           .out = {.path = path},
-                                                                           .err = {},
-                                                                           .inherited = {}});
+  const auto events = crctl_.Start(
+      {"events", "--follow", "--since", "0"},
+      {.argv = {}, .environment = {}, .in = {}, .out = {.path = path}, .err = {}, .inherited = {}});
   EXPECT_TRUE(WaitUntil([&] { return Slurp(path).find("running") != std::string::npos; }));
   Order("exit 5");
   EXPECT_TRUE(WaitUntil([&] { return Slurp(path).find("exited") != std::string::npos; }));
@@ -176,7 +173,7 @@ TEST_F(Containers, OrphansThatEndAreReaped) {
 // crd ends and comes back ------------------------------------------------------------------------
 
 TEST_F(Containers, RunOnWhenCrdIsStoppedAndAreFoundAgain) {
-  EXPECT_EQ(crd_.Stop(), (ExitStatus{.code = 0}));
+  EXPECT_EQ(StopCrd(), (ExitStatus{.code = 0}));
   EXPECT_TRUE(victim_->GoesOn());
   ASSERT_TRUE(StartCrd());
   EXPECT_EQ(Record().state(), v1::CONTAINER_STATE_RUNNING);

@@ -95,19 +95,19 @@ class SlowReaper : public RestoreRefusals {
     EXPECT_EQ(StateOf(child()), 'Z');
     return made.Line();
   }
-  Victim holder_{reaper_, dir_.path(), "holder", {.arguments = {dir_ / "reap", "counter"}}};
+  Victim& holder_ = NewVictim("holder", {.arguments = {dir_ / "reap", "counter"}});
 };
 
 TEST_F(SlowReaper, IsWaitedFor) {
   ASSERT_TRUE(holder_.Started());
   const std::string checkpoint = CheckpointChild();
-  const auto restore =
+  auto restore =
       std::async(std::launch::async, [&] { return api_->Restore(RestoreOf(checkpoint)); });
   // It has begun, and waits.
   EXPECT_TRUE(WaitUntil([&] { return !api_->Operations().empty(); }));
   EXPECT_EQ(restore.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
   Spill(dir_ / "reap", "now");
-  const auto& restored = const_cast<std::future<Answer<v1::Container>>&>(restore).get();
+  const auto restored = restore.get();
   EXPECT_THAT(restored, Worked());
   EXPECT_EQ(restored->pid(), child());
   EXPECT_EQ(ParentOf(child()), crd_.pid());

@@ -164,14 +164,11 @@ class ShellJob : public Stdio {
   }
   static Launch::Stream On(const Pty& pty) { return {.path = pty.path()}; }
   const Pty first_;
-  Victim victim_{reaper_,
-                 dir_.path(),
-                 "terminal",
-                 {.in = On(first_),
-                  .out = On(first_),
-                  .err = On(first_),
-                  .new_session = true,
-                  .starter = Shell()}};
+  Victim& victim_ = NewVictim("terminal", {.in = On(first_),
+                                           .out = On(first_),
+                                           .err = On(first_),
+                                           .new_session = true,
+                                           .starter = Shell()});
 
   void Greet(const Pty& pty, const std::string& text) {
     ASSERT_TRUE(WriteText(pty.master(), text + "\n"));

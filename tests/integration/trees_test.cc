@@ -42,7 +42,7 @@ const Kind kKinds[] = {
 
 class Trees : public IntegrationTest, public ::testing::WithParamInterface<Kind> {
  protected:
-  Victim victim_{reaper_, dir_.path(), GetParam().mode, {.arguments = GetParam().arguments}};
+  Victim& victim_ = NewVictim(GetParam().mode, {.arguments = GetParam().arguments});
 };
 
 TEST_P(Trees, GoOnAfterARestoreAndAfterAnotherOne) {

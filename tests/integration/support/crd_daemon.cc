@@ -84,13 +84,17 @@ bool CrdDaemon::Start(const Options& options) {
 
 ExitStatus CrdDaemon::StartAndFail(const Options& options) {
   Launch(options);
-  return process_->Wait(Within(kPatience));
+  const ExitStatus status = process_->Wait(Within(kPatience));
+  process_.reset();
+  return status;
 }
 
 ExitStatus CrdDaemon::Stop() {
   if (process_ == nullptr) return {};
   process_->Signal(SIGTERM);
-  return process_->Wait(Within(std::chrono::seconds(60)));
+  const ExitStatus status = process_->Wait(Within(std::chrono::seconds(60)));
+  process_.reset();
+  return status;
 }
 
 void CrdDaemon::Kill9() {

@@ -36,8 +36,9 @@ class CrdDaemon {
   ExitStatus Stop();
   void Kill9();
   [[nodiscard]] bool Runs() const { return process_ != nullptr && process_->Runs(); }
+  // It ended though nobody asked it to.
+  [[nodiscard]] bool Died() const { return process_ != nullptr && !process_->Runs(); }
   [[nodiscard]] pid_t pid() const { return process_ == nullptr ? -1 : process_->pid(); }
-  [[nodiscard]] Process& process() { return *process_; }
 
   [[nodiscard]] const std::string& socket() const { return socket_; }
   [[nodiscard]] const std::string& state() const { return state_; }

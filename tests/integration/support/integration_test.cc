@@ -41,7 +41,14 @@ void IntegrationTest::SetUp() {
   ASSERT_TRUE(StartCrd());
 }
 
+Victim& IntegrationTest::NewVictim(const std::string& mode, const Victim::Options& options) {
+  victims_.push_back(std::make_unique<Victim>(reaper_, dir_.path(), mode, options));
+  return *victims_.back();
+}
+
 void IntegrationTest::TearDown() {
+  victims_.clear();
+  EXPECT_FALSE(crd_.Died());
   if (!crd_.Runs()) {
     if (HasFailure()) std::cerr << "crd's log:\n" << crd_.Log();
     return;
@@ -52,9 +59,17 @@ void IntegrationTest::TearDown() {
   for (const v1::Checkpoint& checkpoint : api_->Checkpoints(/*all=*/true))
     EXPECT_THAT(api_->Delete(checkpoint.id()), Worked());
   EXPECT_THAT(OwnNetwork::Tables(reaper_), ::testing::IsEmpty()) << "network locks are left";
-  EXPECT_EQ(crd_.Stop(), (ExitStatus{.code = 0})) << "crd did not stop well";
+  EXPECT_EQ(StopCrd(), (ExitStatus{.code = 0})) << "crd did not stop well";
+  ExpectDatabaseIsSound();
   EXPECT_THAT(crd_.Cgroups(), ::testing::IsEmpty());
   if (HasFailure()) std::cerr << "crd's log:\n" << crd_.Log();
+}
+
+ExitStatus IntegrationTest::StopCrd() {
+  api_.reset();
+  const ExitStatus status = crd_.Stop();
+  api_ = std::make_unique<Api>(crd_.socket());
+  return status;
 }
 
 bool IntegrationTest::RestartAfterKill9() {
@@ -63,7 +78,7 @@ bool IntegrationTest::RestartAfterKill9() {
 }
 
 bool IntegrationTest::Restart() {
-  EXPECT_EQ(crd_.Stop(), (ExitStatus{.code = 0}));
+  EXPECT_EQ(StopCrd(), (ExitStatus{.code = 0}));
   return StartCrd();
 }
 
@@ -74,7 +89,9 @@ std::string IntegrationTest::Checkpointed(Victim& victim, const std::vector<std:
   EXPECT_EQ(outcome.exit, 0) << ::testing::PrintToString(outcome);
   const bool runs_on =
       std::find(options.begin(), options.end(), "--leave-running") != options.end();
-  if (outcome.exit == 0 && !runs_on) EXPECT_TRUE(victim.Gone());
+  if (outcome.exit == 0 && !runs_on) {
+    EXPECT_TRUE(victim.Gone());
+  }
   return outcome.Line();
 }
 
@@ -102,14 +119,15 @@ void IntegrationTest::ExpectRecordsAreTrue() {
   }
   EXPECT_TRUE(api_->Operations().empty());
   ExpectDirectoriesMatch();
-  ExpectDatabaseIsSound();
 }
 
 void IntegrationTest::ExpectDirectoriesMatch() {
   std::set<std::string> with_images;
   for (const v1::Checkpoint& checkpoint : api_->Checkpoints()) with_images.insert(checkpoint.id());
   for (const std::string& name : FilesIn(crd_.state() + "/checkpoints")) {
-    if (name != ".staging") EXPECT_EQ(with_images.count(name), 1U) << name << " has no row";
+    if (name != ".staging") {
+      EXPECT_EQ(with_images.count(name), 1U) << name << " has no row";
+    }
   }
   EXPECT_THAT(FilesIn(crd_.state() + "/checkpoints/.staging"), ::testing::IsEmpty());
   std::set<std::string> known;
@@ -142,9 +160,11 @@ void IntegrationTest::ExpectNothingWasLost(Victim& victim,
                                            const std::vector<std::string>& dump_options) {
   ExpectRecordsAreTrue();
   std::string checkpoint;
+  std::int64_t newest = 0;
   for (const v1::Checkpoint& one : api_->Checkpoints()) {
-    if (one.pid() == victim.pid() && one.state() == v1::CHECKPOINT_STATE_READY)
-      checkpoint = one.id();
+    if (one.pid() != victim.pid() || one.state() != v1::CHECKPOINT_STATE_READY) continue;
+    if (one.ready_us() > newest) checkpoint = one.id();
+    newest = std::max<std::int64_t>(newest, one.ready_us());
   }
   ASSERT_TRUE(!victim.Gone() || !checkpoint.empty()) << "the program is nowhere";
   if (!victim.Gone()) {

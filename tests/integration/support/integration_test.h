@@ -41,9 +41,15 @@ class IntegrationTest : public ::testing::Test {
   // What a test may replace before it starts crd itself.
   virtual CrdDaemon::Options DaemonOptions() { return {}; }
   [[nodiscard]] bool StartCrd() { return crd_.Start(DaemonOptions()); }
+  // SIGTERM, and its exit status. The test's own connection is closed before: gRPC's client answers
+  // a goodbye only while it is called, and the server would wait for it.
+  ExitStatus StopCrd();
   // Kills it and starts it again on the same state.
   [[nodiscard]] bool RestartAfterKill9();
   [[nodiscard]] bool Restart();
+
+  // A victim that lives until the end of the test, for fixtures.
+  Victim& NewVictim(const std::string& mode, const Victim::Options& options);
 
   // Runs `crctl checkpoint --pid PID OPTIONS`, expects that it works and that the tree is gone
   // afterwards, and gives the id.
@@ -73,6 +79,7 @@ class IntegrationTest : public ::testing::Test {
   std::unique_ptr<Api> api_;
 
  private:
+  std::vector<std::unique_ptr<Victim>> victims_;
   void ExpectDirectoriesMatch();
   void ExpectDatabaseIsSound();
 };

@@ -115,13 +115,18 @@ bool Victim::GoesOnFrom(const std::vector<std::uint64_t>& counts) {
   return went_on && Problem().empty();
 }
 
+bool Victim::Has(pid_t pid) const {
+  // What a holder started has a report named after ours.
+  const std::string report = ReportOf(pid);
+  return report == path_ || report.starts_with(path_ + ".");
+}
+
 std::vector<pid_t> Victim::Pids() const {
   std::vector<pid_t> pids;
   const auto all = proc::ListProcesses();
   if (!all.ok()) return pids;
   for (const pid_t pid : *all) {
-    // Also what a holder started: its report is named after ours.
-    if (ReportOf(pid).starts_with(path_) && StateOf(pid) != 'Z') pids.push_back(pid);
+    if (Has(pid) && StateOf(pid) != 'Z') pids.push_back(pid);
   }
   return pids;
 }
@@ -132,8 +137,7 @@ void Victim::Kill() {
     for (const pid_t pid : pids) {
       const auto process = PidFd::Open(pid);
       // The pidfd's process is the one that is looked at now, whatever had the pid before.
-      if (process.ok() && ReportOf(pid).starts_with(path_))
-        static_cast<void>(process->Signal(SIGKILL));
+      if (process.ok() && Has(pid)) static_cast<void>(process->Signal(SIGKILL));
     }
     return pids.empty();
   });

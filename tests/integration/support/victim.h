@@ -52,6 +52,7 @@ class Victim {
   void Kill();
 
  private:
+  [[nodiscard]] bool Has(pid_t pid) const;
   const std::string path_;
   const victims::Report* report_ = nullptr;
   std::unique_ptr<Process> process_;

@@ -24,7 +24,7 @@ Result<std::variant<Options, PrintAndExit>> ParseAll(std::vector<const char*> ar
   arguments.insert(arguments.begin(), "crd");
   if (std::find(arguments.begin(), arguments.end(), std::string_view("--config")) ==
       arguments.end()) {
-    arguments.push_back("--config=/dev/null");
+    arguments.insert(arguments.begin() + 1, "--config=/dev/null");
   }
   return ParseOptions(static_cast<int>(arguments.size()), arguments.data());
 }
@@ -79,6 +79,7 @@ TEST(Options, MistakesAreNamed) {
       {{"leftover"}, "leftover"},
       {{"--socket", ""}, "--socket"},
       {{"--socket"}, "--socket"},
+      {{"--socket", "--workers=2"}, "--workers=2"},
       {{"--socket", "/a", "--socket", "/b"}, "--socket"},
       {{"--state-dir", "relative"}, "relative"},
       {{"--state-dir", ""}, "--state-dir"},

@@ -9,7 +9,10 @@
 #include <vector>
 
 #include <api/v1/services.grpc.pb.h>
+#include <grpcpp/create_channel_posix.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/server_posix.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -104,6 +107,18 @@ class ServicesTest : public ::testing::Test {
     containers_ = v1::ContainerService::NewStub(channel);
     images_ = v1::ImageService::NewStub(channel);
     system_ = v1::SystemService::NewStub(channel);
+  }
+
+  // From now on over a socket, whose other end is this process.
+  void ConnectBySocket() {
+    int ends[2] = {-1, -1};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    UniqueFd client(ends[0]);
+    UniqueFd server(ends[1]);
+    ASSERT_OK_AND_ASSIGN(Peer peer, ReadPeer(server.ref()));
+    ASSERT_OK_AND_ASSIGN(UniqueFd socket, peers_->Add(std::move(server), std::move(peer)));
+    grpc::AddInsecureChannelFromFd(server_.get(), socket.release());
+    Connect(grpc::CreateInsecureChannelFromFd("crd", client.release()));
   }
 
   void TearDown() override {
@@ -366,6 +381,31 @@ TEST_F(ServicesTest, RestoreThatInheritsNeedsACallerWithAProcess) {
   request.mutable_inherit();
   // This channel has no socket, and so no peer.
   EXPECT_EQ(DetailsOf(Restore(request).status).reason(), "CALLER_GONE");
+}
+
+TEST_F(ServicesTest, RestoreThatInheritsGetsTheCallersDescriptors) {
+  int ends[2] = {-1, -1};
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd reader(ends[0]);
+  const UniqueFd writer(ends[1]);
+  ASSERT_OK_AND_ASSIGN(Child victim, world_->StartVictim(writer.ref()));
+  v1::CheckpointRequest dump;
+  dump.set_pid(victim.pid());
+  const auto made = Checkpoint(dump);
+  ASSERT_TRUE(made.last.has_value()) << made.status.error_message();
+  ASSERT_TRUE(victim.Wait(SteadyClock::now() + kPatience).ok());
+  ASSERT_NO_FATAL_FAILURE(ConnectBySocket());
+  v1::RestoreRequest request;
+  request.set_checkpoint(made.last->checkpoint().id());
+  request.mutable_inherit();
+  const auto restored = Restore(request);
+  ASSERT_TRUE(restored.status.ok()) << restored.status.error_message();
+  struct stat ours {};
+  ASSERT_EQ(::fstat(STDOUT_FILENO, &ours), 0);
+  const auto seen = criu().restores();
+  ASSERT_EQ(seen.size(), 1U);
+  ASSERT_EQ(seen[0].inherit.size(), 1U);
+  EXPECT_EQ(seen[0].inherit[0].second, ours.st_ino) << "standard output, in the pipe's place";
 }
 
 TEST_F(ServicesTest, WaitTellsBySignalHowTheContainerEnded) {
