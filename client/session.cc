@@ -35,6 +35,7 @@ Result<void> Session::Run(const Attempt& attempt, const CallOptions& options) {
   // A crd that was not there to begin with is not waited for.
   TRY(EnsureConnected(deadline));
 
+  repeated_ = false;
   Deadline give_up = SteadyClock::now() + kPatience;
   milliseconds pause = kFirstPause;
   while (true) {
@@ -52,6 +53,7 @@ Result<void> Session::Run(const Attempt& attempt, const CallOptions& options) {
     const bool too_late = now + pause > give_up || (deadline && system_clock::now() > *deadline);
     if (!options.repeat || cancelled || too_late) return done;
     Pause(options.cancellation, pause);
+    repeated_ = true;
     pause = std::min(2 * pause, kLongestPause);
   }
 }

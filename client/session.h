@@ -48,6 +48,8 @@ class Session {
   // The signal that cut the command short, 0 if none did: decides the exit status.
   [[nodiscard]] int interrupted_by() const { return interrupted_by_; }
   void set_interrupted_by(int signal) { interrupted_by_ = signal; }
+  // Whether the last call was asked more than once: what it was to do may have been done before.
+  [[nodiscard]] bool repeated() const { return repeated_; }
   // A call with --timeout as its limit.
   [[nodiscard]] CallOptions Limited() const { return {.timeout = settings_.timeout}; }
 
@@ -100,6 +102,7 @@ class Session {
   Output out_;
   Output err_;
   int interrupted_by_ = 0;
+  bool repeated_ = false;
   std::shared_ptr<grpc::Channel> channel_;  // null before the first call and after a loss
 };
 

@@ -5,8 +5,10 @@
 #include <csignal>
 #include <cstdlib>
 
+#include <linux/close_range.h>
 #include <sys/epoll.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "daemon/base/cgroup.h"
 #include "daemon/base/files.h"
@@ -58,6 +60,9 @@ void RemoveEmptyCgroups(const std::string& base) {
 Result<std::unique_ptr<Daemon>> Daemon::Create(const Options& options) {
   TRY(rpc::RaiseDescriptorLimit());
   systemd::InheritedFds inherited = TRY(systemd::TakeInheritedFds());
+  // Whatever else a shell or supervisor left open must not reach CRIU, and through it no restored
+  // tree: the next dump of that tree would fail on it.
+  if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return Error::Errno("seal descriptors");
   std::unique_ptr<Daemon> daemon(new Daemon(options));
   daemon->loop_ = TRY(systemd::EventLoop::Create());
   daemon->exit_watch_ = std::make_unique<systemd::ExitWatch>(*daemon->loop_);

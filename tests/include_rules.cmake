@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.25)
 # Checks every '#include "…"' of ours against the table of layers in ARCHITECTURE.md.
 # Each folder lists the folders that it may include from besides itself.
 set(may_api "")

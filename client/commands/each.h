@@ -25,4 +25,10 @@ inline Result<int> ForEach(Session& session, const std::vector<std::string>& key
   return status;
 }
 
+// Whether the last call, which was to do away with something, did so when it was asked before: crd
+// keeps no outcomes of such calls.
+inline bool GoneBefore(const Session& session, const Error& error) {
+  return session.repeated() && error.code == Code::kNotFound;
+}
+
 }  // namespace crd::client

@@ -18,8 +18,9 @@ Result<void> Forget(Session& session, const std::string& key) {
   request.set_request_id(RandomHex16());
   CallOptions options = session.Limited();
   options.repeat = true;
-  const auto forgotten = TRY(session.Call(&v1::ContainerService::Stub::Forget, request, options));
-  if (session.settings().json) session.out().Line(ToJson(forgotten));
+  const auto forgotten = session.Call(&v1::ContainerService::Stub::Forget, request, options);
+  if (!forgotten.ok() && !GoneBefore(session, forgotten.error())) return forgotten.error();
+  if (session.settings().json) session.out().Line(ToJson(v1::ForgetResponse()));
   return {};
 }
 

@@ -18,7 +18,15 @@ Result<void> Remove(Session& session, const std::string& key) {
   request.set_request_id(RandomHex16());
   CallOptions options = session.Limited();
   options.repeat = true;
-  const auto removed = TRY(session.Call(&v1::ImageService::Stub::Delete, request, options));
+  v1::DeleteResponse removed;
+  // What was typed, should the answer with the id have been lost.
+  removed.set_id(key);
+  const auto answer = session.Call(&v1::ImageService::Stub::Delete, request, options);
+  if (answer.ok()) {
+    removed = *answer;
+  } else if (!GoneBefore(session, answer.error())) {
+    return answer.error();
+  }
   session.out().Line(session.settings().json ? ToJson(removed) : removed.id());
   return {};
 }

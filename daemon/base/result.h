@@ -48,7 +48,7 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &value(); }
 
   // Puts "context: " in front of the error, if there is one.
-  Result Annotate(std::string_view context) && {
+  [[nodiscard]] Result Annotate(std::string_view context) && {
     if (ok()) return std::move(*this);
     return std::move(*this).error().Annotated(context);
   }
@@ -73,7 +73,7 @@ class [[nodiscard]] Result<void> {
     assert(!ok());
     return std::move(*error_);
   }
-  Result Annotate(std::string_view context) && {
+  [[nodiscard]] Result Annotate(std::string_view context) && {
     if (ok()) return {};
     return std::move(*error_).Annotated(context);
   }

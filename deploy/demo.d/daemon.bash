@@ -88,6 +88,15 @@ end_what_is_in_its_cgroup() {
   for below in "$base"/*/ "$base"; do rmdir "$below"; done
 }
 
+# CRIU's nftables table, which keeps a dumped connection alive until its restore. CRIU cuts its name off (as of 4.2).
+remove_network_lock() {
+  local table
+  [ -n "$network_lock" ] || return 0
+  for table in $(nft list tables inet | sed -n 's/^table inet \(CRIU-.*\)/\1/p'); do
+    case $network_lock in "$table"*) nft delete table inet "$table" ;; esac
+  done
+}
+
 end_programs() {
   [ -z "$tree_pid" ] || tree_stop "$dir/tree"
   if [ -n "$redis_pid" ] && grep -aq "redis-server 127.0.0.1:$redis_port" "/proc/$redis_pid/cmdline"; then
@@ -99,6 +108,7 @@ end_programs() {
 cleanup() {
   local status=$?
   trap '' INT TERM HUP
+  trap - ERR
   set +e
   if [ "$status" != 0 ] && [ -s "$dir/crd.log" ]; then
     echo "demo: the last that crd said:" >&2
@@ -108,6 +118,7 @@ cleanup() {
     end_what_crd_has
     end_what_is_in_its_cgroup
     end_programs
+    remove_network_lock
     forget_kernel_cache
     rm -rf "$dir"
   } >/dev/null 2>&1

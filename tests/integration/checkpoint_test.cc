@@ -1,5 +1,6 @@
 // What a checkpoint answers and records, and what is refused by name before anything is touched.
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -129,6 +130,16 @@ TEST_F(Checkpoint, RemovedIsGoneFromDiskAndList) {
   EXPECT_EQ(crctl_({"rm", id}).Line(), id);
   EXPECT_THAT(api_->GetCheckpoint(id), FailsBecause("CHECKPOINT_NOT_FOUND"));
   EXPECT_THAT(FilesIn(ImagesOf(id)), IsEmpty());
+}
+
+TEST_F(Checkpoint, RemovedTakesItsNamesForDeletedFilesAlong) {
+  std::filesystem::create_directory(dir_ / "files");
+  Victim victim(reaper_, dir_ / "files", "link-remap");
+  ASSERT_TRUE(victim.Started());
+  const auto before = FilesIn(dir_ / "files");
+  const std::string id = Checkpointed(victim, {"--link-remap"});
+  EXPECT_EQ(crctl_({"rm", id}).exit, 0);
+  EXPECT_EQ(FilesIn(dir_ / "files"), before);
 }
 
 TEST_F(Checkpoint, OfADifferentOneMayTakeTheNameOfARemovedOne) {

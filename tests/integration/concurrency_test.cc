@@ -159,8 +159,7 @@ TEST_F(Concurrency, ACheckpointInUseIsNotRemoved) {
   const auto counts = victim.Counts();
   Answer<v1::DeleteResponse> removed;
   bool asked = false;
-  auto restore =
-      std::async(std::launch::async, [&] { return api_->Restore(RestoreOf(checkpoint)); });
+  auto restore = Begin(RestoreOf(checkpoint));
   Api other(crd_.socket());
   EXPECT_TRUE(WaitUntil([&] {
     for (const v1::Operation& operation : other.Operations()) {
@@ -179,8 +178,7 @@ TEST_F(Concurrency, ACheckpointInUseIsNotRemoved) {
 TEST_F(Concurrency, ListsAnswerWhileOperationsRun) {
   Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"512"}});
   ASSERT_TRUE(victim.Started());
-  auto call =
-      std::async(std::launch::async, [&] { return api_->Checkpoint(CheckpointOf(victim)); });
+  auto call = Begin(CheckpointOf(victim));
   Api other(crd_.socket());
   ASSERT_TRUE(WaitUntil([&] { return !other.Operations().empty(); }));
   const v1::Operation seen = other.Operations().front();

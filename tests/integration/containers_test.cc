@@ -42,6 +42,15 @@ class Containers : public IntegrationTest {
   // Waits until crd has recorded the end.
   v1::Container Ended() { return api_->Wait(container_).message; }
 
+  [[nodiscard]] bool StartCrdWithKept() {
+    with_kept_ = true;
+    return StartCrd();
+  }
+  CrdDaemon::Options DaemonOptions() override {
+    return {.arguments = {}, .environment = {}, .with_kept_descriptors = with_kept_};
+  }
+
+  bool with_kept_ = false;
   std::unique_ptr<Victim> victim_;
   std::string checkpoint_;
   std::string container_;
@@ -128,7 +137,7 @@ TEST_F(Containers, AreFollowedByEvents) {
   EXPECT_EQ(crctl_({"forget", "it"}).exit, 0);
   EXPECT_TRUE(WaitUntil([&] { return Slurp(path).find("forgotten") != std::string::npos; }));
   events->Signal(SIGINT);
-  EXPECT_EQ(events->Wait(Within(kPatience)), (ExitStatus{.code = 128 + SIGINT}));
+  EXPECT_EQ(events->Wait(Within(kPatience)), (ExitStatus{.code = {}, .signal = SIGINT}));
 }
 
 TEST_F(Containers, EventsGrowInNumberOverARestart) {
@@ -228,12 +237,21 @@ TEST_F(Containers, ThatEndWhileCrdIsDownAreKnownThroughTheKeptPidfd) {
   crd_.Kill9();
   Order("exit 42");
   ASSERT_TRUE(WaitUntil([&] { return victim_->Gone(); }));
-  ASSERT_TRUE(crd_.Start({.arguments = {}, .environment = {}, .with_kept_descriptors = true}));
+  ASSERT_TRUE(StartCrdWithKept());
   const v1::Container record = Record();
   EXPECT_EQ(record.state(), v1::CONTAINER_STATE_EXITED);
   EXPECT_EQ(record.exit().code(), 42);
   crd_.notify().Drain();
   EXPECT_EQ(crd_.notify().kept().count("pidfd." + container_), 0U) << "it is still in the store";
+}
+
+TEST_F(Containers, AreInSystemdsStoreOnceHoweverOftenCrdIsStarted) {
+  for (int i = 0; i < 3; ++i) {
+    crd_.notify().Drain();
+    EXPECT_EQ(crd_.notify().kept().count("pidfd." + container_), 1U);
+    crd_.Kill9();
+    ASSERT_TRUE(StartCrdWithKept());
+  }
 }
 
 TEST_F(Containers, WaitersAreAnsweredByTheNextCrdToo) {

@@ -70,7 +70,7 @@ TEST_P(KilledCrd, InACheckpointLosesNothing) {
     SCOPED_TRACE(Delay(round, milliseconds(80)).count());
     v1::CheckpointRequest request = CheckpointOf(victim);
     request.set_request_id("round" + std::to_string(round));
-    auto call = std::async(std::launch::async, [&] { return api_->Checkpoint(request); });
+    auto call = Begin(request);
     Pass(Delay(round, milliseconds(80)));
     ASSERT_TRUE(RestartAfterKill9());
     const auto first = call.get();
@@ -90,8 +90,7 @@ TEST_P(KilledCrd, InARestoreLosesNothing) {
   const auto counts = victim.Counts();
   for (int round = 0; round < kRounds && !HasFailure(); ++round) {
     SCOPED_TRACE(Delay(round, milliseconds(80)).count());
-    auto call =
-        std::async(std::launch::async, [&] { return api_->Restore(RestoreOf(checkpoint)); });
+    auto call = Begin(RestoreOf(checkpoint));
     Pass(Delay(round, milliseconds(80)));
     ASSERT_TRUE(RestartAfterKill9());
     const auto first = call.get();
@@ -118,7 +117,8 @@ TEST_F(Faults, CrdKilledInADeletionLeavesAllOrNothing) {
   ASSERT_TRUE(victim.Started());
   for (int round = 0; round < 6; ++round) {
     const std::string checkpoint = Checkpointed(victim, {"--leave-running"});
-    auto call = std::async(std::launch::async, [&] { return api_->Delete(checkpoint); });
+    auto call =
+        std::async(std::launch::async, [&] { return Api(crd_.socket()).Delete(checkpoint); });
     std::this_thread::sleep_for(microseconds(300) * round);
     ASSERT_TRUE(RestartAfterKill9());
     static_cast<void>(call.get());
@@ -131,8 +131,7 @@ TEST_F(Faults, CrdKilledInADeletionLeavesAllOrNothing) {
 TEST_F(Faults, CrdKilledWhileItsCriuHangsFreesTheTreeAtTheNextStart) {
   Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"128"}});
   ASSERT_TRUE(victim.Started());
-  auto call =
-      std::async(std::launch::async, [&] { return api_->Checkpoint(CheckpointOf(victim)); });
+  auto call = Begin(CheckpointOf(victim));
   const pid_t criu = AwaitCriu([&] { return Ready(call); });
   ASSERT_GT(criu, 0);
   ASSERT_TRUE(WaitUntil([&] { return StateOf(victim.pid()) == 't' || Ready(call); }));
@@ -151,7 +150,7 @@ TEST_F(Faults, CriuKilledInACheckpointLeavesTheProgramRunning) {
   for (int round = 0; round < 8 && !HasFailure(); ++round) {
     SCOPED_TRACE(round);
     v1::CheckpointRequest request = CheckpointOf(victim);
-    auto call = std::async(std::launch::async, [&] { return api_->Checkpoint(request); });
+    auto call = Begin(request);
     const pid_t criu = AwaitCriu([&] { return Ready(call); });
     std::this_thread::sleep_for(milliseconds(5) * round);
     if (criu > 0) SignalPid(criu, SIGKILL);
@@ -170,7 +169,7 @@ TEST_F(Faults, CriuKilledInACheckpointLeavesConnectionsOpen) {
     SCOPED_TRACE(round);
     v1::CheckpointRequest request = CheckpointOf(victim);
     request.mutable_options()->set_tcp_established(true);
-    auto call = std::async(std::launch::async, [&] { return api_->Checkpoint(request); });
+    auto call = Begin(request);
     const pid_t criu = AwaitCriu([&] { return Ready(call); });
     std::this_thread::sleep_for(milliseconds(3) * round);
     if (criu > 0) SignalPid(criu, SIGKILL);
@@ -188,8 +187,7 @@ TEST_F(Faults, CriuKilledInARestoreLeavesNothingHalfMade) {
   for (int round = 0; round < 8 && !HasFailure(); ++round) {
     SCOPED_TRACE(round);
     const auto counts = victim.Counts();
-    auto call =
-        std::async(std::launch::async, [&] { return api_->Restore(RestoreOf(checkpoint)); });
+    auto call = Begin(RestoreOf(checkpoint));
     const pid_t criu = AwaitCriu([&] { return Ready(call); });
     std::this_thread::sleep_for(milliseconds(3) * round);
     if (criu > 0) SignalPid(criu, SIGKILL);
@@ -210,7 +208,7 @@ TEST_F(Faults, CriuThatHangsInACheckpointIsEndedAtTheDeadline) {
   ASSERT_TRUE(victim.Started());
   v1::CheckpointRequest request = CheckpointOf(victim);
   request.set_timeout_us(1'500'000);
-  auto call = std::async(std::launch::async, [&] { return api_->Checkpoint(request); });
+  auto call = Begin(request);
   const pid_t criu = AwaitCriu([&] { return Ready(call); });
   ASSERT_GT(criu, 0);
   SignalPid(criu, SIGSTOP);
@@ -232,7 +230,7 @@ TEST_F(Faults, CriuThatHangsInARestoreIsEndedAtTheDeadline) {
   const auto counts = victim.Counts();
   v1::RestoreRequest request = RestoreOf(checkpoint);
   request.set_timeout_us(1'500'000);
-  auto call = std::async(std::launch::async, [&] { return api_->Restore(request); });
+  auto call = Begin(request);
   const pid_t criu = AwaitCriu([&] { return Ready(call); });
   ASSERT_GT(criu, 0);
   SignalPid(criu, SIGSTOP);
@@ -361,8 +359,7 @@ TEST_F(Faults, ADeadlineRollsTheCheckpointBack) {
 TEST_F(Faults, StoppingCrdLetsTheCheckpointFinish) {
   Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"256"}});
   ASSERT_TRUE(victim.Started());
-  auto call =
-      std::async(std::launch::async, [&] { return api_->Checkpoint(CheckpointOf(victim)); });
+  auto call = Begin(CheckpointOf(victim));
   ASSERT_GT(AwaitCriu([&] { return Ready(call); }), 0);
   EXPECT_EQ(StopCrd(), (ExitStatus{.code = 0}));
   EXPECT_THAT(call.get(), Worked());
@@ -377,8 +374,7 @@ TEST_F(Faults, StoppingCrdLetsTheCheckpointFinish) {
 TEST_F(Faults, AProgramThatEndsInTheMiddleIsReported) {
   Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"64"}});
   ASSERT_TRUE(victim.Started());
-  auto call =
-      std::async(std::launch::async, [&] { return api_->Checkpoint(CheckpointOf(victim)); });
+  auto call = Begin(CheckpointOf(victim));
   static_cast<void>(AwaitCriu([&] { return Ready(call); }));
   SignalPid(victim.pid(), SIGKILL);
   const auto answer = call.get();
@@ -491,7 +487,13 @@ TEST_F(SmallDisk, ThatIsReadOnlyAtStartIsRefused) {
 // CRIU that is none
 // --------------------------------------------------------------------------------------------
 
-class BrokenCriu : public Faults, public ::testing::WithParamInterface<std::string> {};
+class BrokenCriu : public Faults, public ::testing::WithParamInterface<std::string> {
+ protected:
+  CrdDaemon::Options DaemonOptions() override {
+    return {.arguments = {}, .environment = {}, .criu = criu_};
+  }
+  std::string criu_;
+};
 
 TEST_P(BrokenCriu, IsReportedAndTheProgramRunsOn) {
   Victim victim(reaper_, dir_.path(), "counter");
@@ -500,7 +502,8 @@ TEST_P(BrokenCriu, IsReportedAndTheProgramRunsOn) {
   Spill(criu, GetParam());
   ::chmod(criu.c_str(), 0755);
   EXPECT_EQ(StopCrd(), (ExitStatus{.code = 0}));
-  ASSERT_TRUE(crd_.Start({.arguments = {"--criu", criu}, .environment = {}}));
+  criu_ = criu;
+  ASSERT_TRUE(StartCrd());
   const auto info = api_->Info();
   EXPECT_FALSE(info->criu_problem().empty());
   EXPECT_THAT(api_->Checkpoint(CheckpointOf(victim)), FailsBecause("CRIU_UNUSABLE"));

@@ -144,11 +144,11 @@ TEST_F(Listening, ManyClientsAtTheFirstMomentAreAllAnswered) {
   Process activate(
       reaper_, {.argv = argv, .environment = {}, .in = {}, .out = {}, .err = {}, .inherited = {}});
   ASSERT_TRUE(WaitUntil([&] { return std::filesystem::exists(socket); }));
-  std::vector<std::future<bool>> answers;
+  std::vector<std::future<Answer<v1::InfoResponse>>> answers;
   for (int i = 0; i < 50; ++i) {
-    answers.push_back(std::async(std::launch::async, [&] { return Api(socket).Info().ok(); }));
+    answers.push_back(std::async(std::launch::async, [&] { return Api(socket).Info(); }));
   }
-  for (auto& answer : answers) EXPECT_TRUE(answer.get());
+  for (auto& answer : answers) EXPECT_THAT(answer.get(), Worked());
   activate.Signal(SIGTERM);
   EXPECT_EQ(activate.Wait(Within(kPatience)), (ExitStatus{.code = 0}));
   ASSERT_TRUE(StartCrd());

@@ -35,7 +35,7 @@ CrdDaemon::~CrdDaemon() {
   RemoveCgroups();
 }
 
-std::vector<std::string> CrdDaemon::CommandLine() const {
+std::vector<std::string> CrdDaemon::CommandLine(const std::string& criu) const {
   std::vector<std::string> line = {CRD_BINARY,          "--socket",    socket_,
                                    "--state-dir",       state_,        "--run-dir",
                                    directory_ + "/run", "--log-level", "debug"};
@@ -43,13 +43,16 @@ std::vector<std::string> CrdDaemon::CommandLine() const {
   const std::string config = directory_ + "/crd.conf";
   if (!std::filesystem::exists(config)) Spill(config, "");
   line.insert(line.end(), {"--config", config});
-  if (const char* criu = std::getenv("CRD_CRIU")) line.insert(line.end(), {"--criu", criu});
+  const char* working = std::getenv("CRD_CRIU");
+  if (!criu.empty() || working != nullptr) {
+    line.insert(line.end(), {"--criu", criu.empty() ? working : criu});
+  }
   return line;
 }
 
 void CrdDaemon::Launch(const Options& options) {
   notify_.Clear();
-  crd::testing::Launch launch{.argv = CommandLine(),
+  crd::testing::Launch launch{.argv = CommandLine(options.criu),
                               .environment = options.environment,
                               .in = {},
                               .out = {.path = directory_ + "/crd.log"},

@@ -19,6 +19,7 @@ class CrdDaemon {
     std::vector<std::string> environment;
     // What an earlier crd gave to the store comes back, as systemd does it.
     bool with_kept_descriptors = false;
+    std::string criu = {};  // instead of the one that works
   };
 
   // `directory` is the test's own. `state` may be elsewhere: a small file system.
@@ -46,7 +47,7 @@ class CrdDaemon {
   // Everything that it has logged so far.
   [[nodiscard]] std::string Log() const;
   // Its command line, for starting it in another way.
-  [[nodiscard]] std::vector<std::string> CommandLine() const;
+  [[nodiscard]] std::vector<std::string> CommandLine(const std::string& criu = "") const;
 
   // Processes in its cgroups: restored trees, running CRIUs.
   [[nodiscard]] std::vector<pid_t> CgroupPids() const;

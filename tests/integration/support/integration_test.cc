@@ -37,8 +37,14 @@ std::vector<std::string> OwnNetwork::Tables(ChildReaper& reaper) {
 
 void IntegrationTest::SetUp() {
   ASSERT_TRUE(network_.made()) << "these tests need root";
-  api_ = std::make_unique<Api>(crd_.socket());
   ASSERT_TRUE(StartCrd());
+}
+
+// With a new connection: a client notices only at its next call that the old one has gone.
+bool IntegrationTest::StartCrd() {
+  const bool started = crd_.Start(DaemonOptions());
+  api_ = std::make_unique<Api>(crd_.socket());
+  return started;
 }
 
 Victim& IntegrationTest::NewVictim(const std::string& mode, const Victim::Options& options) {
@@ -55,6 +61,7 @@ void IntegrationTest::TearDown() {
   }
   // A tree that ends just now is recorded a moment later.
   EXPECT_TRUE(WaitUntil([&] { return crd_.CgroupPids().empty(); })) << "processes are left";
+  EXPECT_TRUE(WaitUntil([&] { return api_->Containers().empty(); })) << "an end is not recorded";
   ExpectRecordsAreTrue();
   for (const v1::Checkpoint& checkpoint : api_->Checkpoints(/*all=*/true))
     EXPECT_THAT(api_->Delete(checkpoint.id()), Worked());
@@ -178,6 +185,16 @@ void IntegrationTest::ExpectNothingWasLost(Victim& victim,
            tcp ? std::vector<std::string>{"--tcp-established"} : std::vector<std::string>{});
   EXPECT_TRUE(victim.GoesOnFrom(counts));
   ExpectRecordsAreTrue();
+}
+
+std::future<Answer<v1::Checkpoint>> IntegrationTest::Begin(const v1::CheckpointRequest& request) {
+  return std::async(std::launch::async,
+                    [this, request] { return Api(crd_.socket()).Checkpoint(request); });
+}
+
+std::future<Answer<v1::Container>> IntegrationTest::Begin(const v1::RestoreRequest& request) {
+  return std::async(std::launch::async,
+                    [this, request] { return Api(crd_.socket()).Restore(request); });
 }
 
 v1::CheckpointRequest IntegrationTest::CheckpointOf(const Victim& victim) {

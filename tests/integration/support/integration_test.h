@@ -1,5 +1,6 @@
 #pragma once
 
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,7 +41,7 @@ class IntegrationTest : public ::testing::Test {
 
   // What a test may replace before it starts crd itself.
   virtual CrdDaemon::Options DaemonOptions() { return {}; }
-  [[nodiscard]] bool StartCrd() { return crd_.Start(DaemonOptions()); }
+  [[nodiscard]] bool StartCrd();
   // SIGTERM, and its exit status. The test's own connection is closed before: gRPC's client answers
   // a goodbye only while it is called, and the server would wait for it.
   ExitStatus StopCrd();
@@ -61,6 +62,10 @@ class IntegrationTest : public ::testing::Test {
   // (a) and (e): the program either runs untouched or is in a checkpoint that restores; in both
   // cases a checkpoint and a restore of it work afterwards.
   void ExpectNothingWasLost(Victim& victim, const std::vector<std::string>& dump_options = {});
+
+  // The same call on a connection and a thread of its own.
+  std::future<Answer<v1::Checkpoint>> Begin(const v1::CheckpointRequest& request);
+  std::future<Answer<v1::Container>> Begin(const v1::RestoreRequest& request);
 
   // A request for a checkpoint by pid.
   static v1::CheckpointRequest CheckpointOf(const Victim& victim);

@@ -81,7 +81,7 @@ bool NotifySocket::ReceiveOne() {
     remove = remove || line == "FDSTOREREMOVE=1";
   }
   if (remove) kept_.erase(name);
-  // The kernel tells a store apart by the file: the first of a name stays.
+  // A second one of the name is kept as well, unless it is the very same open file.
   if (store && !fds.empty()) kept_.emplace(name, std::move(fds.front()));
   return true;
 }

@@ -25,7 +25,7 @@ class NotifySocket {
   // Forgets the lines, not the descriptors: a new crd starts.
   void Clear();
   // Descriptors in the store by name.
-  std::map<std::string, UniqueFd>& kept() { return kept_; }
+  std::multimap<std::string, UniqueFd>& kept() { return kept_; }
   // Takes everything that has come.
   void Drain();
 
@@ -34,7 +34,7 @@ class NotifySocket {
   const std::string path_;
   UniqueFd socket_;
   std::vector<std::string> lines_;
-  std::map<std::string, UniqueFd> kept_;
+  std::multimap<std::string, UniqueFd> kept_;
 };
 
 }  // namespace crd::testing

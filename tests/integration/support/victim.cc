@@ -133,15 +133,20 @@ std::vector<pid_t> Victim::Pids() const {
 
 void Victim::Kill() {
   const bool gone = WaitUntil([&] {
-    const std::vector<pid_t> pids = Pids();
-    for (const pid_t pid : pids) {
-      const auto process = PidFd::Open(pid);
-      // The pidfd's process is the one that is looked at now, whatever had the pid before.
-      if (process.ok() && Has(pid)) static_cast<void>(process->Signal(SIGKILL));
-    }
-    return pids.empty();
+    // Stopped first: none of them is to see that another one has gone.
+    Signal(SIGSTOP);
+    Signal(SIGKILL);
+    return Gone();
   });
   if (!gone) ADD_FAILURE() << "the victim cannot be killed";
+}
+
+void Victim::Signal(int signal) const {
+  for (const pid_t pid : Pids()) {
+    const auto process = PidFd::Open(pid);
+    // The pidfd's process is the one that is looked at now, whatever had the pid before.
+    if (process.ok() && Has(pid)) static_cast<void>(process->Signal(signal));
+  }
 }
 
 pid_t ParentOf(pid_t pid) {

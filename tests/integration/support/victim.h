@@ -53,6 +53,7 @@ class Victim {
 
  private:
   [[nodiscard]] bool Has(pid_t pid) const;
+  void Signal(int signal) const;
   const std::string path_;
   const victims::Report* report_ = nullptr;
   std::unique_ptr<Process> process_;

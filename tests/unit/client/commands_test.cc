@@ -257,6 +257,17 @@ TEST_F(Commands, AsksAgainWithTheSameRequestIdWhenCrdGoesAway) {
   EXPECT_THAT(request_ids, ElementsAre(request_ids[0], request_ids[0], request_ids[0]));
 }
 
+TEST_F(Commands, RmTakesNotFoundForDoneWhenItHadToAskAgain) {
+  int calls = 0;
+  answers_.remove = [&](ServerContext&, const v1::DeleteRequest&, v1::DeleteResponse&) {
+    if (++calls == 1) return Status(StatusCode::UNAVAILABLE, "Socket closed");
+    return NotFound("CHECKPOINT");
+  };
+  const Outcome outcome = Run({"rm", "4f2a"});
+  EXPECT_EQ(outcome.status, kDone) << outcome.err;
+  EXPECT_EQ(outcome.out, "4f2a\n");
+}
+
 TEST_F(Commands, DoesNotRepeatASignal) {
   int calls = 0;
   answers_.signal = [&](ServerContext&, const v1::SignalRequest&, v1::SignalResponse&) {

@@ -33,7 +33,9 @@ UniqueFd BoundSocket(const std::string& path, int backlog) {
   address.sun_family = AF_UNIX;
   path.copy(static_cast<char*>(address.sun_path), sizeof address.sun_path - 1);
   EXPECT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  if (backlog >= 0) EXPECT_EQ(::listen(socket.get(), backlog), 0);
+  if (backlog >= 0) {
+    EXPECT_EQ(::listen(socket.get(), backlog), 0);
+  }
   return socket;
 }
 
@@ -88,7 +90,9 @@ TEST(Connect, SaysWhoMayUseTheSocket) {
   // No file mode is in root's way.
   const uid_t before = ::geteuid();
   const Cleanup back([&] { EXPECT_EQ(::seteuid(before), 0); });
-  if (before == 0) ASSERT_EQ(::seteuid(65534), 0);
+  if (before == 0) {
+    ASSERT_EQ(::seteuid(65534), 0);
+  }
   const TempDir dir;
   const UniqueFd socket = BoundSocket(dir / "crd.sock", 5);
   ASSERT_EQ(::chmod((dir / "crd.sock").c_str(), 0), 0);

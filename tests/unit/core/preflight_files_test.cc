@@ -45,7 +45,7 @@ bool HasIoUring() {
 
 class PreflightFilesTest : public ::testing::Test {
  protected:
-  [[nodiscard]] int Create(const std::string& name, std::size_t size = 0) const {
+  int Create(const std::string& name, std::size_t size = 0) const {
     const int fd = ::open((dir_ / name).c_str(), O_RDWR | O_CREAT, 0600);
     const std::string content(size, 'x');
     Must(fd >= 0 && ::write(fd, content.data(), size) == static_cast<ssize_t>(size));
@@ -90,7 +90,9 @@ TEST_F(PreflightFilesTest, IoUringIsNamedOnceByDescriptorOrMapping) {
 
 TEST_F(PreflightFilesTest, DevicesAreNamed) {
   const TestProcess process([] { Must(::open("/dev/net/tun", O_RDWR) >= 0); });
-  if (process.pid() != 0) EXPECT_THAT(Reasons(process.pid()), ElementsAre("TUN_OPEN"));
+  if (process.pid() != 0) {
+    EXPECT_THAT(Reasons(process.pid()), ElementsAre("TUN_OPEN"));
+  }
   const TestProcess loop([] { Must(::open("/dev/loop-control", O_RDWR) >= 0); });
   if (loop.pid() != 0) {
     EXPECT_THAT(Reasons(loop.pid()), ElementsAre("DEVICE_OPEN"));

@@ -139,14 +139,18 @@ TEST(PreflightSocketsTest, CorkedUdpIsInTheWay) {
 
 TEST(PreflightSocketsTest, ProtocolsAndFamiliesThatCriuDoesNotKnow) {
   const TestProcess mptcp([] { Must(::socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP) >= 0); });
-  if (mptcp.pid() != 0) EXPECT_THAT(Messages(mptcp.pid()), HasSubstr("MPTCP"));
+  if (mptcp.pid() != 0) {
+    EXPECT_THAT(Messages(mptcp.pid()), HasSubstr("MPTCP"));
+  }
   const TestProcess capture([] { Must(::socket(AF_XDP, SOCK_RAW, 0) >= 0); });
   if (capture.pid() != 0) {
     EXPECT_THAT(Reasons(capture.pid()), ElementsAre("UNSUPPORTED_SOCKET"));
     EXPECT_THAT(Messages(capture.pid()), HasSubstr("AF_XDP (packet capture)"));
   }
   const TestProcess vsock([] { Must(::socket(AF_VSOCK, SOCK_STREAM, 0) >= 0); });
-  if (vsock.pid() != 0) EXPECT_THAT(Messages(vsock.pid()), HasSubstr("AF_VSOCK"));
+  if (vsock.pid() != 0) {
+    EXPECT_THAT(Messages(vsock.pid()), HasSubstr("AF_VSOCK"));
+  }
 }
 
 TEST(PreflightSocketsTest, UnreadNetlinkMessagesAreInTheWay) {

@@ -1,0 +1,77 @@
+# bash completion for crctl(1)
+
+# Ids and names of what crd has; nothing when it does not answer at once.
+_crctl_ask() {
+  local socket=()
+  [ -z "$2" ] || socket=(--socket "$2")
+  timeout 1 crctl "${socket[@]}" "$1" --all --json 2>/dev/null |
+    grep -oE '"(id|name)":"[^"]+"' | cut -d'"' -f4
+}
+
+_crctl() {
+  local cur prev words cword
+  if declare -F _init_completion >/dev/null; then
+    _init_completion || return
+  else
+    cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
+  fi
+  COMPREPLY=()
+
+  local commands='checkpoint restore list ls ps show events wait kill forget check verify rm info version'
+  local dump='--leave-running --tcp-established --file-locks --ext-unix-sk --shell-job --link-remap
+    --tcp-skip-in-flight --ghost-limit'
+  local options='--socket --json --timeout --help'
+
+  local command='' socket='' i
+  for ((i = 1; i < cword; i++)); do
+    case ${words[i]} in
+      --socket) socket=${words[++i]} ;;
+      --timeout) ((++i)) ;;
+      -*) ;;
+      *) [ -n "$command" ] || command=${words[i]} ;;
+    esac
+  done
+
+  case $prev in
+    --socket | --log | --pidfile)
+      compopt -o filenames 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+      return ;;
+    --pid)
+      mapfile -t COMPREPLY < <(compgen -W "$(ps -eo pid= 2>/dev/null)" -- "$cur")
+      return ;;
+    -s | --signal)
+      mapfile -t COMPREPLY < <(compgen -W 'HUP INT QUIT KILL USR1 USR2 TERM CONT STOP' -- "$cur")
+      return ;;
+    --timeout | --name | --ghost-limit | --since)
+      return ;;
+  esac
+
+  local checkpoints=no containers=no
+  case $command in
+    '') options="$options --version $commands" ;;
+    checkpoint) options="$options --pid --name $dump" containers=yes ;;
+    restore)
+      options="$options --name --wait --tcp-established --tcp-close --log --inherit-stdio --pidfile"
+      checkpoints=yes ;;
+    list | ls | ps) options="$options --all --quiet" ;;
+    show) checkpoints=yes containers=yes ;;
+    events) options="$options --follow --since" ;;
+    wait | forget) containers=yes ;;
+    kill) options="$options --signal" containers=yes ;;
+    check) options="$options --pid $dump" checkpoints=yes containers=yes ;;
+    verify | rm) checkpoints=yes ;;
+  esac
+  local candidates=$options
+  if [[ $cur != -* ]]; then
+    [ "$checkpoints" = no ] || candidates+=" $(_crctl_ask list "$socket")"
+    [ "$containers" = no ] || candidates+=" $(_crctl_ask ps "$socket")"
+    # Options come up once a dash is typed.
+    [ -z "$command" ] || candidates=${candidates#"$options"}
+    [ -n "$command" ] || candidates=$commands
+  fi
+  mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$cur")
+}
+
+complete -F _crctl crctl

@@ -1,0 +1,92 @@
+"""usage: bench.py --build DIR [--criu PATH] [--dir DIR] [--rounds N] [--only PART,...]
+See README.md. Parts: small, big, tree, exit, idle, inventory.
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import daemon_cost
+import pairs
+from contestants import KERNEL_CACHE, Bare, Crd
+from processes import Failed, become_subreaper, read
+
+PARTS = ("small", "big", "tree", "exit", "idle", "inventory")
+INSIDE = "CRD_BENCH_INSIDE"
+
+
+def enter_mount_namespace():
+    if INSIDE not in os.environ:
+        os.environ[INSIDE] = "1"
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv])
+
+
+def take_private_run(directory):
+    """A /run of our own, so that CRIU's kernel cache can come and go without anybody else's noticing. Not a tmpfs:
+    on one CRIU would write the cache again at once."""
+    run = os.path.join(directory, "private-run")
+    os.mkdir(run)
+    subprocess.run(["mount", "--bind", run, "/run"], check=True)
+
+
+def describe_host(criu):
+    version = subprocess.run([criu, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    print(f"kernel {os.uname().release}, CRIU {version}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.2f}")
+    if os.getloadavg()[0] > 1:
+        print("NOTE: the machine is not idle; compare ratios, and distrust even those")
+
+
+def measure(arguments, directory):
+    crd = Crd(arguments.build, arguments.criu, directory)
+    crd.start()
+    try:
+        with open(KERNEL_CACHE, "rb") as file:
+            kernel_cache = file.read()
+        shutil.copy2(KERNEL_CACHE, os.path.join(directory, "kdat"))
+        bare = [Bare(arguments.criu, directory, b""), Bare(arguments.criu, directory, kernel_cache)]
+        workload = os.path.join(arguments.build, "tests/bench/bench_workload")
+        kinds = {"small": ("a process of 2 MB", 1, 1, 21), "big": ("a process of 256 MB", 256, 1, 15),
+                 "tree": ("a tree of 50 processes", 0, 50, 15)}
+        # First, while it is fresh.
+        if "idle" in arguments.only:
+            daemon_cost.idle(crd)
+        for part, (title, mebibytes, processes, rounds) in kinds.items():
+            if part in arguments.only:
+                pairs.compare(title, bare, crd, (workload, directory, mebibytes, processes), arguments.rounds or rounds)
+        if "exit" in arguments.only:
+            daemon_cost.exits(crd, (workload, directory, 1, 1))
+        if "inventory" in arguments.only:
+            daemon_cost.inventory(crd, (workload, directory, 1, 1))
+    finally:
+        if crd.pid is not None:
+            crd.end_everything()
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--build", required=True, type=os.path.abspath)
+    parser.add_argument("--criu")
+    parser.add_argument("--dir", default="/var/tmp")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--only", type=lambda text: text.split(","), default=PARTS)
+    arguments = parser.parse_args()
+    setup = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/setup")
+    arguments.criu = arguments.criu or subprocess.run([setup, "--criu-path"], stdout=subprocess.PIPE, text=True,
+                                                      check=True).stdout.strip()
+    become_subreaper()
+    enter_mount_namespace()
+    directory = tempfile.mkdtemp(prefix="crd-bench.", dir=arguments.dir)
+    try:
+        take_private_run(directory)
+        describe_host(arguments.criu)
+        measure(arguments, directory)
+    except Failed as failure:
+        sys.exit(f"bench: {failure}")
+    finally:
+        subprocess.run(["umount", "/run"], check=False)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+main()

@@ -1,0 +1,151 @@
+"""Who is compared: CRIU by itself, and crd by way of crctl. Each takes a pid, and gives seconds for whole commands."""
+import json
+import os
+import shutil
+import signal
+import struct
+import time
+
+from processes import Failed, eventually, is_gone, read, spawn, timed, wait_for
+
+KERNEL_CACHE = "/run/criu.kdat"  # bench.py has given us a /run of our own
+
+
+def fields_of(message):
+    """The numbers of a protobuf message, by field."""
+    result, at = {}, 0
+
+    def varint():
+        nonlocal at
+        value, shift = 0, 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while at < len(message):
+        key = varint()
+        if key & 7 == 2:
+            length = varint()
+            result[key >> 3] = message[at : at + length]
+            at += length
+        else:
+            result[key >> 3] = varint()
+    return result
+
+
+def frozen_seconds(directory):
+    """CRIU's stats-dump: two magics, a length, a StatsEntry whose field 1 is the dump's, whose field 2 is frozen_time."""
+    with open(os.path.join(directory, "stats-dump"), "rb") as file:
+        content = file.read()
+    (length,) = struct.unpack_from("<I", content, 8)
+    return fields_of(fields_of(content[12 : 12 + length])[1])[2] / 1e6
+
+
+class Bare:
+    """criu dump and criu restore -d with the options that crd uses. Its images are not synced, and never verified."""
+
+    def __init__(self, criu, directory, kernel_cache):
+        self.criu, self.kernel_cache = criu, kernel_cache
+        self.name = "CRIU, primed" if kernel_cache else "CRIU, unprimed"
+        self.output = os.path.join(directory, "criu.out")
+        self.images = os.path.join(directory, "images")
+
+    def prepare(self):
+        if os.path.exists(KERNEL_CACHE):
+            os.unlink(KERNEL_CACHE)
+        if self.kernel_cache:
+            with open(os.open(KERNEL_CACHE, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+                file.write(self.kernel_cache)
+
+    def command(self, action, *more):
+        return [self.criu, "--no-default-config", action, "-D", self.images, "-o", action + ".log", "-v4",
+                "--manage-cgroups=ignore", *more]
+
+    def checkpoint(self, pid, leave_running):
+        os.mkdir(self.images)
+        more = ["--leave-running"] if leave_running else []
+        took = timed(self.command("dump", "-t", str(pid), "--network-lock", "skip", *more), self.output)
+        return {"whole": took, "frozen": frozen_seconds(self.images)}
+
+    def restore(self):
+        return {"whole": timed(self.command("restore", "-d"), self.output)}
+
+    def discard(self):
+        shutil.rmtree(self.images)
+
+
+class Crd:
+    """A crd of our own, asked through crctl."""
+
+    name = "crd"
+
+    def __init__(self, build, criu, directory):
+        self.crd, self.crctl = os.path.join(build, "daemon/crd"), os.path.join(build, "client/crctl")
+        self.criu, self.directory = criu, directory
+        self.output = os.path.join(directory, "crctl.out")
+        self.log = os.path.join(directory, "crd.log")
+        os.environ["CRD_SOCKET"] = "unix://" + os.path.join(directory, "crd.sock")
+        self.pid = None
+
+    def start(self):
+        """How long until it answers, in seconds."""
+        begin = time.perf_counter()
+        at = lambda name: os.path.join(self.directory, name)
+        self.pid = spawn([self.crd, "--socket", at("crd.sock"), "--state-dir", at("state"), "--run-dir", at("run"),
+                          "--config", "/dev/null", "--criu", self.criu], self.log)
+        eventually(self.answers, "crd's first answer")
+        return time.perf_counter() - begin
+
+    def answers(self):
+        if is_gone(self.pid):
+            raise Failed("crd ended: " + read(self.log)[-2000:])
+        return wait_for(spawn([self.crctl, "info"], self.output)) == 0
+
+    def stop(self):
+        os.kill(self.pid, signal.SIGTERM)
+        if wait_for(self.pid) != 0:
+            raise Failed("crd ended badly: " + read(self.log)[-2000:])
+        self.pid = None
+
+    def end_everything(self):
+        for container in self.run("ps", "--quiet")[1].split():
+            self.run("kill", "--signal", "KILL", container)
+            self.run("wait", container)
+        self.stop()
+
+    def prepare(self):
+        """Its kernel cache is its own business, and whoever was here before may have taken it away."""
+        if not os.path.exists(KERNEL_CACHE):
+            shutil.copy2(os.path.join(self.directory, "kdat"), KERNEL_CACHE)
+
+    def run(self, *arguments):
+        took = timed([self.crctl, *arguments], self.output)
+        return took, read(self.output).strip()
+
+    def show(self, key):
+        return json.loads(self.run("show", key, "--json")[1])
+
+    def checkpoint(self, pid, leave_running):
+        more = ["--leave-running"] if leave_running else []
+        took, self.last = self.run("checkpoint", "--pid", str(pid), *more)
+        shown = self.show(self.last)
+        stages = {stage["stage"]: int(stage["micros"]) / 1e6 for stage in shown["stages"]}
+        return {"whole": took, "frozen": int(shown["statistics"]["frozen_us"]) / 1e6,
+                **{"stage " + name: seconds for name, seconds in stages.items()}}
+
+    def restore(self):
+        took, self.container = self.run("restore", self.last)
+        return {"whole": took}
+
+    def discard(self):
+        self.run("rm", self.last)
+
+    def forget_ended(self):
+        live = self.run("ps", "--quiet")[1].split()
+        ended = [one for one in self.run("ps", "--all", "--quiet")[1].split() if one not in live]
+        if ended:
+            self.run("forget", *ended)
