@@ -14,7 +14,7 @@ constexpr std::int64_t kSecond = 1'000'000;
 // Biggest first.
 constexpr std::array kUnits = {Unit{"h", 3600 * kSecond}, Unit{"m", 60 * kSecond},
                                Unit{"s", kSecond}, Unit{"ms", 1000}, Unit{"us", 1}};
-constexpr std::int64_t kLongest = 366 * 24 * 3600 * kSecond;
+constexpr std::int64_t kLongest = kSecond * 3600 * 24 * 366;
 
 Error NoDuration(std::string_view text, std::string_view why) {
   return {.code = Code::kInvalidArgument,

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <list>
+#include <memory>
 #include <string>
 
 #include "daemon/core/ports.h"
@@ -26,14 +28,22 @@ class LoopExitWatcher final : public ExitWatcher {
   std::list<systemd::EventSource> timers_;  // the loop's thread only
 };
 
+// Speaks to systemd on a thread of its own: a supervisor that does not read its socket must not
+// hold up a restore. What has not been said shortly after the end is left unsaid.
 class StoreFdKeeper final : public FdKeeper {
  public:
-  explicit StoreFdKeeper(const systemd::FdStore& store) : store_(store) {}
+  explicit StoreFdKeeper(const systemd::FdStore& store);
+  StoreFdKeeper(const StoreFdKeeper&) = delete;
+  StoreFdKeeper& operator=(const StoreFdKeeper&) = delete;
+  ~StoreFdKeeper() override;
   void Keep(const std::string& name, FdRef fd) override;
   void Forget(const std::string& name) override;
 
  private:
-  const systemd::FdStore& store_;
+  struct Queue;
+  void Put(std::function<void()> task);
+  const systemd::FdStore store_;
+  std::shared_ptr<Queue> queue_;
 };
 
 }  // namespace crd

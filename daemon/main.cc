@@ -2,7 +2,6 @@
 #include <cstdio>
 #include <exception>
 #include <variant>
-#include <variant>
 
 #include <sys/prctl.h>
 #include <sys/stat.h>

@@ -57,6 +57,11 @@ Result<void> RemoveHere(const std::string& name) {
 
 }  // namespace
 
+std::string NetworkLockName(std::string_view run_id) {
+  constexpr std::size_t kLongest = 31 - std::string_view("inet ").size();
+  return ("CRIU-" + std::string(run_id)).substr(0, kLongest);
+}
+
 bool IsNetworkLockName(std::string_view name) {
   const auto allowed = [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-';

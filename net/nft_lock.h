@@ -23,6 +23,10 @@ Result<std::vector<std::string>> ListNetworkLocks(FdRef netns = FdRef(-1));
 // kInvalidArgument.
 Result<void> RemoveNetworkLock(const std::string& name, FdRef netns = FdRef(-1));
 
+// The name of the lock of the CRIU run with this id. CRIU cuts it to what fits its buffer of 32
+// bytes together with "inet " (criu 4.2, netfilter.c).
+std::string NetworkLockName(std::string_view run_id);
+
 // "CRIU-" and then letters, digits and '-'.
 bool IsNetworkLockName(std::string_view name);
 

@@ -17,6 +17,11 @@ std::string ExitText(const v1::Container& container) {
   return "unknown";
 }
 
+bool HasEnded(const v1::Container& container) {
+  return container.state() == v1::CONTAINER_STATE_EXITED ||
+         container.state() == v1::CONTAINER_STATE_LOST;
+}
+
 Result<int> ShellStatus(const v1::Container& container) {
   switch (container.exit().how_case()) {
     case v1::ExitStatus::kCode:

@@ -27,10 +27,9 @@ std::string Render(const v1::ListContainersResponse& list) {
                {"EXIT"},
                {"COMMAND"}});
   for (const v1::Container& container : list.containers()) {
-    const bool ended = container.ended_us() != 0;
     table.Add({container.id(), container.name(), StateName(container.state()),
                std::to_string(container.pid()), FormatTime(container.started_us()),
-               ended ? ExitText(container) : "", container.command()});
+               HasEnded(container) ? ExitText(container) : "", container.command()});
   }
   return table.Render();
 }

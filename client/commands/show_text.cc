@@ -78,7 +78,7 @@ std::string Describe(const v1::Container& container) {
   details.Add("created", When(container.created_us()));
   details.Add("started", When(container.started_us()));
   details.Add("ended", When(container.ended_us()));
-  if (container.ended_us() != 0) details.Add("exit status", ExitText(container));
+  if (HasEnded(container)) details.Add("exit status", ExitText(container));
   details.Add("log", container.log_path());
   return details.Render();
 }

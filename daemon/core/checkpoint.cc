@@ -36,7 +36,8 @@ class Checkpointing {
         claim_(claims, operation.id()),
         claims_(claims) {}
 
-  void Run();
+  // How it ended, written to the inventory where anything was.
+  OperationRecord Run();
 
  private:
   Result<void> Prepare();
@@ -45,9 +46,9 @@ class Checkpointing {
   Result<void> OnStage(criu::DumpStage stage);
   Result<void> Commit();
   Result<void> AwaitEnd();
-  Result<void> RecordSuccess();
-  void RecordFailure(Error error);
-  void EndUnrecorded(Error error);
+  Result<OperationRecord> RecordSuccess();
+  OperationRecord RecordFailure(Error error);
+  OperationRecord Fail(Error error);
 
   const EngineParts& parts_;
   Operation& operation_;
@@ -64,12 +65,14 @@ class Checkpointing {
   bool committed_ = false;
 };
 
-void Checkpointing::Run() {
-  if (auto ready = Prepare(); !ready.ok()) return EndUnrecorded(std::move(ready).error());
-  if (auto recorded = Record(); !recorded.ok()) return EndUnrecorded(std::move(recorded).error());
-  if (auto dumped = Dump(); !dumped.ok()) return RecordFailure(std::move(dumped).error());
-  if (auto ended = AwaitEnd(); !ended.ok()) return RecordFailure(std::move(ended).error());
-  if (auto done = RecordSuccess(); !done.ok()) RecordFailure(std::move(done).error());
+OperationRecord Checkpointing::Run() {
+  auto done = Prepare();
+  if (done.ok()) done = Record();
+  if (done.ok()) done = Dump();
+  if (done.ok()) done = AwaitEnd();
+  if (!done.ok()) return RecordFailure(std::move(done).error());
+  auto ended = RecordSuccess();
+  return ended.ok() ? std::move(*ended) : RecordFailure(std::move(ended).error());
 }
 
 Result<void> Checkpointing::Prepare() {
@@ -147,7 +150,7 @@ Result<void> Checkpointing::Dump() {
   if (!report.ok()) {
     Error error = std::move(report).error();
     if (error.reason == "CRIU_KILLED") CureAfterKilledDump(preflight_->tree, staged_->work());
-    return error;
+    return errors::StoppedAt(operation_.record().stage, std::move(error));
   }
   checkpoint_.statistics = report->statistics;
   return request_.options.leave_running ? Commit() : Result<void>();
@@ -196,7 +199,7 @@ Result<void> Checkpointing::AwaitEnd() {
   return {};
 }
 
-Result<void> Checkpointing::RecordSuccess() {
+Result<OperationRecord> Checkpointing::RecordSuccess() {
   checkpoint_.stages = operation_.stages();
   ContainerRecord container = target_->container;
   container.last_checkpoint_id = checkpoint_.id;
@@ -215,24 +218,21 @@ Result<void> Checkpointing::RecordSuccess() {
   } else {
     parts_.containers.LetGo(container.id);
   }
-  operation_.End(std::move(operation));
-  return {};
+  return operation;
 }
 
-// Nothing has been written yet, so there is nothing to undo: only the caller learns of it.
-void Checkpointing::EndUnrecorded(Error error) {
+OperationRecord Checkpointing::Fail(Error error) {
   OperationRecord operation = operation_.record();
   operation.error = std::move(error).AtStage(operation.stage);
   operation.state = OperationState::kFailed;
   operation.ended_us = parts_.clock.Wall();
-  operation_.End(std::move(operation));
+  return operation;
 }
 
-void Checkpointing::RecordFailure(Error error) {
-  OperationRecord operation = operation_.record();
-  operation.error = std::move(error).AtStage(operation.stage);
-  operation.state = OperationState::kFailed;
-  operation.ended_us = parts_.clock.Wall();
+OperationRecord Checkpointing::RecordFailure(Error error) {
+  OperationRecord operation = Fail(std::move(error));
+  // Nothing was written, so there is nothing to undo: only the caller learns of it.
+  if (!recorded_) return operation;
   Update update = parts_.inventory.NewUpdate();
   checkpoint_.stages = operation_.stages();
   if (committed_) {
@@ -256,14 +256,20 @@ void Checkpointing::RecordFailure(Error error) {
                   written.error().message);
   }
   parts_.containers.LetGo(container.id);
-  operation_.End(std::move(operation));
+  return operation;
 }
 
 }  // namespace
 
 void RunCheckpoint(const EngineParts& parts, Claims& claims, Operation& operation,
                    const CheckpointRequest& request) {
-  Checkpointing(parts, claims, operation, request).Run();
+  OperationRecord ended;
+  {
+    Checkpointing checkpointing(parts, claims, operation, request);
+    ended = checkpointing.Run();
+  }
+  // Only now: whoever asked may ask again at once, and must not meet what this one still had.
+  operation.End(std::move(ended));
 }
 
 }  // namespace crd

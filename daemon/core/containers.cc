@@ -23,13 +23,13 @@ Containers::Containers(Inventory& inventory, Children& children, ExitWatcher& wa
       keeper_(keeper),
       clock_(clock) {}
 
-void Containers::Watch(const ContainerId& id, PidFd process, std::string cgroup) {
+void Containers::Watch(const ContainerId& id, PidFd process, std::string cgroup, bool kept) {
   auto shared = std::make_shared<const PidFd>(std::move(process));
   {
     const std::lock_guard lock(mutex_);
     entries_[id] = {.process = shared, .cgroup = std::move(cgroup)};
   }
-  keeper_.Keep(KeptName(id), shared->fd());
+  if (!kept) keeper_.Keep(KeptName(id), shared->fd());
   watcher_.Watch(shared->fd(), [this, id] { OnEnd(id); });
 }
 

@@ -23,7 +23,11 @@ class Containers {
 
   // Watches the root of a container that runs. `cgroup` is removed once everything in it has ended;
   // empty for a tree that crd did not start.
-  void Watch(const ContainerId& id, PidFd process, std::string cgroup);
+  // `kept`: its pidfd is in the descriptor store already.
+  void Watch(const ContainerId& id, PidFd process, std::string cgroup, bool kept = false);
+
+  // Drops the pidfd of a container that is not watched from the descriptor store.
+  void ForgetKept(const std::string& name) { keeper_.Forget(name); }
 
   // While an operation works on a container, its end is not recorded: the operation knows better
   // what it means. Letting go records an end that came meanwhile.

@@ -33,7 +33,7 @@ void CureAfterKilledDump(const ProcessTree& tree, FdRef work) {
   const auto log = ReadFileAt(work, "dump.log");
   const std::string run_id = log.ok() ? FindRunId(*log) : "";
   if (run_id.empty()) return;
-  if (auto removed = net::RemoveNetworkLock("CRIU-" + run_id); !removed.ok()) {
+  if (auto removed = net::RemoveNetworkLock(net::NetworkLockName(run_id)); !removed.ok()) {
     spdlog::warn("remove the network lock of a killed CRIU: {}, ignoring", removed.error().message);
   }
 }

@@ -233,6 +233,19 @@ Error OperationTimedOut(std::string_view stage) {
           .stage = std::string(stage)};
 }
 
+Error StoppedAt(std::string_view stage, Error failure) {
+  Error error;
+  if (failure.code == Code::kCancelled) {
+    error = OperationCancelled(stage);
+  } else if (failure.code == Code::kDeadlineExceeded) {
+    error = OperationTimedOut(stage);
+  } else {
+    return failure;
+  }
+  error.log_lines = std::move(failure.log_lines);
+  return error;
+}
+
 Error TreeDidNotEnd(pid_t pid) {
   return {
       .code = Code::kInternal,

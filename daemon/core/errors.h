@@ -60,6 +60,8 @@ Error CallerGone();
 // How an operation ended.
 Error OperationCancelled(std::string_view stage);
 Error OperationTimedOut(std::string_view stage);
+// CRIU's failure, told as the cancellation or deadline that was its cause where one was.
+Error StoppedAt(std::string_view stage, Error failure);
 Error TreeDidNotEnd(pid_t pid);
 Error CrdDied(std::string_view stage);
 

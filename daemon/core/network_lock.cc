@@ -16,7 +16,7 @@ Result<std::string> NetworkLockOf(pid_t root, FdRef images) {
     return Error::Errno("compare the network namespace of process {} with crd's", root);
   }
   if (ours.st_ino != theirs.st_ino) return std::string();
-  return "CRIU-" + TRY(criu::ReadInventory(images)).dump_run_id;
+  return net::NetworkLockName(TRY(criu::ReadInventory(images)).dump_run_id);
 }
 
 void ReleaseNetworkLock(Inventory& inventory, const CheckpointRecord& checkpoint) {

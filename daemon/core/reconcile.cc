@@ -107,6 +107,18 @@ Result<void> SweepCgroups(const EngineParts& parts, const std::set<std::string>&
   return {};
 }
 
+// Directories of containers that have no record: a restore that died before its record was written,
+// or after that was dropped.
+Result<void> RemoveUnknownLogs(const EngineParts& parts) {
+  const UniqueFd containers = TRY(OpenDirectory(parts.state_directory + "/containers"));
+  for (const std::string& name : TRY(ListDirectory(containers.ref()))) {
+    const auto record = parts.inventory.FindContainer(name);
+    if (!record.ok() && record.error().code == Code::kNotFound)
+      TRY(RemoveTreeAt(containers.ref(), name));
+  }
+  return {};
+}
+
 ContainerRecord Ended(ContainerRecord container, const Observed& observed, WallMicros now) {
   container.ended_us = now;
   const auto exit = observed.exits.find(container.id);
@@ -182,6 +194,8 @@ ReconcilePlan PlanReconcile(const Recorded& recorded, const Observed& observed, 
 }
 
 Result<void> Reconcile(const EngineParts& parts, std::map<std::string, UniqueFd> kept) {
+  std::set<std::string> kept_names;
+  for (const auto& [name, fd] : kept) kept_names.insert(name);
   const Recorded recorded = TRY(ReadRecorded(parts.inventory));
   TRY(EndLeftOverCriu(parts, recorded.containers));
   const Observed observed = TRY(Observe(parts, recorded, kept));
@@ -201,6 +215,7 @@ Result<void> Reconcile(const EngineParts& parts, std::map<std::string, UniqueFd>
   for (const CheckpointId& id : plan.finish_deleting) update.Delete(id);
   if (!update.change().events.empty()) TRY(parts.inventory.Write(update));
   TRY(SweepCgroups(parts, keep));
+  TRY(RemoveUnknownLogs(parts));
 
   for (const ContainerRecord& container : plan.watch) {
     auto process = PidFd::Reopen(container.process);
@@ -210,8 +225,10 @@ Result<void> Reconcile(const EngineParts& parts, std::map<std::string, UniqueFd>
       process = PidFd::Take(std::move(fd->second), container.process);
     if (!process.ok()) continue;
     parts.containers.Watch(container.id, std::move(*process),
-                           parts.cgroup_base + "/ct-" + container.id.str());
+                           parts.cgroup_base + "/ct-" + container.id.str(),
+                           kept_names.erase(Containers::KeptName(container.id)) > 0);
   }
+  for (const std::string& name : kept_names) parts.containers.ForgetKept(name);
   if (!recorded.operations.empty() || !recorded.checkpoints.empty()) {
     spdlog::info("after the last crd: {} checkpoints and {} operations were unfinished",
                  recorded.checkpoints.size(), recorded.operations.size());

@@ -29,7 +29,8 @@ class Restoring {
             const RestoreRequest& request)
       : parts_(parts), operation_(operation), request_(request), claim_(claims, operation.id()) {}
 
-  void Run();
+  // How it ended, written to the inventory where anything was.
+  OperationRecord Run();
 
  private:
   Result<void> Prepare();
@@ -39,9 +40,9 @@ class Restoring {
   Result<void> Restore();
   Result<void> OnStage(criu::RestoreStage stage, pid_t root);
   Result<void> Adopt(pid_t root);
-  Result<void> RecordSuccess();
+  Result<OperationRecord> RecordSuccess();
   void KillHalfMade();
-  void RecordFailure(Error error);
+  OperationRecord RecordFailure(Error error);
 
   const EngineParts& parts_;
   Operation& operation_;
@@ -60,12 +61,13 @@ class Restoring {
   bool recorded_ = false;
 };
 
-void Restoring::Run() {
+OperationRecord Restoring::Run() {
   auto done = Prepare();
   if (done.ok()) done = Record();
   if (done.ok()) done = Restore();
-  if (done.ok()) done = RecordSuccess();
-  if (!done.ok()) RecordFailure(std::move(done).error());
+  if (!done.ok()) return RecordFailure(std::move(done).error());
+  auto ended = RecordSuccess();
+  return ended.ok() ? std::move(*ended) : RecordFailure(std::move(ended).error());
 }
 
 Result<void> Restoring::Prepare() {
@@ -164,9 +166,10 @@ Result<void> Restoring::Restore() {
                                .cgroup = cgroup_->directory(),
                                .deadline = operation_.deadline()};
   stdio_->ApplyTo(request);
-  TRY(parts_.criu.Restore(
+  auto report = parts_.criu.Restore(
       request, [this](criu::RestoreStage stage, pid_t root) { return OnStage(stage, root); },
-      operation_.cancel()));
+      operation_.cancel());
+  if (!report.ok()) return errors::StoppedAt(operation_.record().stage, std::move(report).error());
   if (!root_.has_value()) return Error::Internal("CRIU restored a tree without saying its pid");
   return {};
 }
@@ -189,7 +192,7 @@ Result<void> Restoring::Adopt(pid_t root) {
   return parts_.inventory.Write(parts_.inventory.NewUpdate().Put(container_));
 }
 
-Result<void> Restoring::RecordSuccess() {
+Result<OperationRecord> Restoring::RecordSuccess() {
   TRY(SetState(container_.state, ContainerState::kRunning));
   container_.started_us = parts_.clock.Wall();
   OperationRecord operation = operation_.record();
@@ -198,8 +201,7 @@ Result<void> Restoring::RecordSuccess() {
   TRY(parts_.inventory.Write(parts_.inventory.NewUpdate().Put(container_).Put(operation)));
   ReleaseNetworkLock(parts_.inventory, checkpoint_);
   parts_.containers.Watch(container_.id, std::move(*root_), cgroup_->path());
-  operation_.End(std::move(operation));
-  return {};
+  return operation;
 }
 
 void Restoring::KillHalfMade() {
@@ -215,7 +217,7 @@ void Restoring::KillHalfMade() {
   }
 }
 
-void Restoring::RecordFailure(Error error) {
+OperationRecord Restoring::RecordFailure(Error error) {
   OperationRecord operation = operation_.record();
   operation.error = std::move(error).AtStage(operation.stage);
   KillHalfMade();
@@ -234,14 +236,20 @@ void Restoring::RecordFailure(Error error) {
                     written.error().message);
     }
   }
-  operation_.End(std::move(operation));
+  return operation;
 }
 
 }  // namespace
 
 void RunRestore(const EngineParts& parts, Claims& claims, Operation& operation,
                 const RestoreRequest& request) {
-  Restoring(parts, claims, operation, request).Run();
+  OperationRecord ended;
+  {
+    Restoring restoring(parts, claims, operation, request);
+    ended = restoring.Run();
+  }
+  // Only now: whoever asked may ask again at once, and must not meet what this one still had.
+  operation.End(std::move(ended));
 }
 
 }  // namespace crd

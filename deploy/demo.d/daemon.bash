@@ -1,4 +1,6 @@
-# The demo's own crd, small things that it needs to know, and the end of everything. To be sourced.
+# The demo's own crd, small things that it needs to know, and the end of everything. To be sourced by deploy/demo,
+# which says what it works on: dir, build, criu, redis_port, and the pids.
+# shellcheck disable=SC2154
 
 export CRD_SOCKET
 

@@ -4,6 +4,7 @@ See README.md. Parts: small, big, tree, exit, idle, inventory.
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ import tempfile
 import daemon_cost
 import pairs
 from contestants import KERNEL_CACHE, Bare, Crd
-from processes import Failed, become_subreaper, read
+from processes import Failed, become_subreaper
 
 PARTS = ("small", "big", "tree", "exit", "idle", "inventory")
 INSIDE = "CRD_BENCH_INSIDE"
@@ -75,6 +76,8 @@ def main():
     setup = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/setup")
     arguments.criu = arguments.criu or subprocess.run([setup, "--criu-path"], stdout=subprocess.PIPE, text=True,
                                                       check=True).stdout.strip()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, frame: sys.exit(f"bench: ended by signal {received}"))
     become_subreaper()
     enter_mount_namespace()
     directory = tempfile.mkdtemp(prefix="crd-bench.", dir=arguments.dir)

@@ -78,6 +78,14 @@ class Bare:
         shutil.rmtree(self.images)
 
 
+def restore_stages(begin, end, events):
+    """crd keeps no stage times of a restore, but an event of each of its records."""
+    records = [int(event["time_us"]) / 1e6 for event in events if event["subject"] == "container"]
+    marks = [begin, *records, end]
+    names = ["to first record", "to adoption", "to running", "to crctl's end"]
+    return {"stage " + name: later - earlier for name, earlier, later in zip(names, marks, marks[1:])}
+
+
 class Crd:
     """A crd of our own, asked through crctl."""
 
@@ -91,12 +99,12 @@ class Crd:
         os.environ["CRD_SOCKET"] = "unix://" + os.path.join(directory, "crd.sock")
         self.pid = None
 
-    def start(self):
+    def start(self, log_level="info"):
         """How long until it answers, in seconds."""
         begin = time.perf_counter()
         at = lambda name: os.path.join(self.directory, name)
         self.pid = spawn([self.crd, "--socket", at("crd.sock"), "--state-dir", at("state"), "--run-dir", at("run"),
-                          "--config", "/dev/null", "--criu", self.criu], self.log)
+                          "--config", "/dev/null", "--criu", self.criu, "--log-level", log_level], self.log)
         eventually(self.answers, "crd's first answer")
         return time.perf_counter() - begin
 
@@ -138,8 +146,13 @@ class Crd:
                 **{"stage " + name: seconds for name, seconds in stages.items()}}
 
     def restore(self):
+        before = self.events_after(0)[-1]["sequence"]
+        begin = time.time()
         took, self.container = self.run("restore", self.last)
-        return {"whole": took}
+        return {"whole": took, **restore_stages(begin, begin + took, self.events_after(before))}
+
+    def events_after(self, sequence):
+        return [json.loads(line) for line in self.run("events", "--since", str(sequence), "--json")[1].splitlines()]
 
     def discard(self):
         self.run("rm", self.last)

@@ -155,7 +155,7 @@ def inventory(crd, workload_arguments):
     workload.await_gone()
     crd.stop()
     ids = multiply(crd, crd.last)
-    started = crd.start()
+    started = crd.start("debug")  # tells of calls that only read, too
     crd.run("list")
     if len(crd.run("list", "--quiet")[1].splitlines()) != CHECKPOINTS:
         raise Failed("crd does not list all of them")

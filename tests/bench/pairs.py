@@ -75,7 +75,8 @@ def tell(title, rounds, bare, crd, turns):
         cells = [milliseconds(series(one, name)) for one in [*bare, crd]]
         cells += [ratio(series(crd, name), series(one, name)) for one in bare]
         print("|", " | ".join([label, *cells]), "|")
-    print("\ncrd's stages of a checkpoint after which the tree ends, in ms:")
-    for name in turns[crd.name][0]:
-        if name.startswith("ending stage "):
-            print(f"  {name[len('ending stage '):]:10}{milliseconds(series(crd, name))}")
+    for what, prefix in (("a checkpoint after which the tree ends", "ending stage "), ("a restore", "restore stage ")):
+        print(f"\ncrd's stages of {what}, in ms:")
+        for name in turns[crd.name][0]:
+            if name.startswith(prefix):
+                print(f"  {name[len(prefix):]:18}{milliseconds(series(crd, name))}")

@@ -1,7 +1,7 @@
 // What the benchmark checkpoints: bench_workload MIB PROCESSES READY
 //
-// A tree of PROCESSES, whose root holds MIB of memory that does not compress, and which does nothing
-// at all once it has made the file READY: whatever takes time then is the checkpoint's.
+// A tree of PROCESSES, whose root holds MIB of memory that does not compress, and which does
+// nothing at all once it has made the file READY: whatever takes time then is the checkpoint's.
 #include <cstdint>
 #include <cstdlib>
 

@@ -98,7 +98,7 @@ TEST_F(Listening, SystemdIsToldWhenItIsReadyAndWhenItStops) {
   EXPECT_TRUE(crd_.notify().Saw("READY=1"));
   EXPECT_FALSE(crd_.notify().Saw("STOPPING=1"));
   EXPECT_EQ(StopCrd(), (ExitStatus{.code = 0}));
-  EXPECT_TRUE(crd_.notify().Saw("STOPPING=1"));
+  EXPECT_TRUE(WaitUntil([&] { return crd_.notify().Saw("STOPPING=1"); }));
 }
 
 TEST_F(Listening, TheFirstConnectionStartsItAndIsAnswered) {

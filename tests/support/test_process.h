@@ -14,6 +14,9 @@
 
 namespace crd::testing {
 
+// The pipe by which a TestProcess says that it is ready; -1 elsewhere.
+inline int ready_pipe = -1;
+
 // A forked process that ends with whoever forked it.
 inline pid_t ForkDying() {
   const pid_t parent = ::getpid();
@@ -21,6 +24,7 @@ inline pid_t ForkDying() {
   if (child == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(0);
+    if (ready_pipe >= 0) ::close(ready_pipe);
   }
   return child;
 }
@@ -40,7 +44,8 @@ class TestProcess {
     std::vector<int> keep = {};  // descriptors that it inherits, under their numbers
   };
 
-  // Returns once `body` has run; a body that calls _exit() makes pid() 0.
+  // Returns once `body` has run; a body that calls _exit() makes pid() 0. Processes that it leaves
+  // behind are forked with ForkDying().
   explicit TestProcess(const std::function<void()>& body = [] {}) : TestProcess(Options{}, body) {}
   TestProcess(
       const Options& options, const std::function<void()>& body = [] {}) {
@@ -83,6 +88,7 @@ class TestProcess {
       for (const int keep : options.keep) kept |= fd == keep;
       if (!kept) ::close(fd);
     }
+    ready_pipe = ready;
     body();
     if (::write(ready, "r", 1) != 1) ::_exit(1);
     ::close(ready);

@@ -61,8 +61,8 @@ void CrdDaemon::Launch(const Options& options) {
   launch.environment.push_back("NOTIFY_SOCKET=" + notify_.path());
   if (options.with_kept_descriptors) {
     std::string names;
-    for (const auto& [name, fd] : notify_.kept()) {
-      launch.inherited.push_back(fd.get());
+    for (const auto& [name, fd] : notify_.Store()) {
+      launch.inherited.push_back(fd);
       names += (names.empty() ? "" : ":") + name;
     }
     launch.environment.push_back("LISTEN_FDS=" + std::to_string(launch.inherited.size()));

@@ -5,6 +5,7 @@
 #include <sstream>
 #include <utility>
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -39,23 +40,45 @@ NotifySocket::NotifySocket(const std::string& path)
   if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     socket_.reset();
   }
+  thread_ = std::thread([this] { Run(); });
 }
 
-NotifySocket::~NotifySocket() { ::unlink(path_.c_str()); }
+NotifySocket::~NotifySocket() {
+  stop_.Cancel();
+  thread_.join();
+  ::unlink(path_.c_str());
+}
+
+void NotifySocket::Run() {
+  pollfd watched[] = {{.fd = socket_.get(), .events = POLLIN, .revents = 0},
+                      {.fd = stop_.fd().get(), .events = POLLIN, .revents = 0}};
+  while (!stop_.cancelled()) {
+    ::poll(watched, 2, -1);
+    while (ReceiveOne()) {
+    }
+  }
+}
 
 bool NotifySocket::Saw(const std::string& line) {
-  Drain();
+  const std::lock_guard lock(mutex_);
   return std::find(lines_.begin(), lines_.end(), line) != lines_.end();
 }
 
 void NotifySocket::Clear() {
-  Drain();
+  const std::lock_guard lock(mutex_);
   lines_.clear();
 }
 
-void NotifySocket::Drain() {
-  while (ReceiveOne()) {
-  }
+std::size_t NotifySocket::Kept(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  return kept_.count(name);
+}
+
+std::vector<std::pair<std::string, int>> NotifySocket::Store() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<std::string, int>> store;
+  for (const auto& [name, fd] : kept_) store.emplace_back(name, fd.get());
+  return store;
 }
 
 bool NotifySocket::ReceiveOne() {
@@ -70,6 +93,7 @@ bool NotifySocket::ReceiveOne() {
   const ssize_t size = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
   if (size < 0) return false;
   std::vector<UniqueFd> fds = TakeFds(message);
+  const std::lock_guard lock(mutex_);
   std::istringstream input(std::string(text, static_cast<std::size_t>(size)));
   std::string name;
   bool store = false;

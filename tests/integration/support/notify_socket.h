@@ -1,16 +1,19 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
-#include "daemon/base/clock.h"
+#include "daemon/base/cancel.h"
 #include "daemon/base/unique_fd.h"
 
 namespace crd::testing {
 
-// systemd's side of sd_notify(3): takes messages, and keeps the descriptors that come with
-// FDSTORE=1 under their names.
+// systemd's side of sd_notify(3): takes messages at once, as systemd does (the senders would wait),
+// and keeps the descriptors that come with FDSTORE=1 under their names.
 class NotifySocket {
  public:
   explicit NotifySocket(const std::string& path);
@@ -19,22 +22,25 @@ class NotifySocket {
   ~NotifySocket();
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] FdRef fd() const { return socket_.ref(); }
-  // Reads what has come; true once a line of this text, "READY=1", was among it.
-  bool Saw(const std::string& line);
+  // True once a line of this text, "READY=1", has come since the last Clear().
+  [[nodiscard]] bool Saw(const std::string& line);
   // Forgets the lines, not the descriptors: a new crd starts.
   void Clear();
-  // Descriptors in the store by name.
-  std::multimap<std::string, UniqueFd>& kept() { return kept_; }
-  // Takes everything that has come.
-  void Drain();
+  // How many descriptors of this name are in the store.
+  [[nodiscard]] std::size_t Kept(const std::string& name);
+  // The store: names and descriptors, which stay its own.
+  [[nodiscard]] std::vector<std::pair<std::string, int>> Store();
 
  private:
+  void Run();
   bool ReceiveOne();
   const std::string path_;
   UniqueFd socket_;
+  CancelToken stop_;
+  std::mutex mutex_;
   std::vector<std::string> lines_;
   std::multimap<std::string, UniqueFd> kept_;
+  std::thread thread_;
 };
 
 }  // namespace crd::testing

@@ -18,6 +18,7 @@ using grpc::StatusCode;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 using Commands = WithFakeCrd;
 
@@ -86,12 +87,17 @@ TEST_F(Commands, PsShowsHowContainersEnded) {
     ended.set_state(v1::CONTAINER_STATE_EXITED);
     ended.set_ended_us(1'700'000'000'000'000);
     ended.mutable_exit()->set_signal(9);
+    v1::Container& checkpointed = *response.add_containers();
+    checkpointed = SomeContainer("cccc");
+    checkpointed.set_state(v1::CONTAINER_STATE_CHECKPOINTED);
+    checkpointed.set_ended_us(1'700'000'000'000'000);
     return Status::OK;
   };
   const Outcome outcome = Run({"ps", "--all"});
-  EXPECT_THAT(outcome.out, AllOf(HasSubstr("running"), HasSubstr("exited"),
-                                 HasSubstr("signal KILL"), HasSubstr("815")));
-  EXPECT_EQ(Run({"ps", "-q"}).out, "aaaa\nbbbb\n");
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("running"), HasSubstr("exited"), HasSubstr("signal KILL"),
+                    HasSubstr("815"), Not(HasSubstr("unknown"))));
+  EXPECT_EQ(Run({"ps", "-q"}).out, "aaaa\nbbbb\ncccc\n");
 }
 
 TEST_F(Commands, ShowTellsEverythingAboutACheckpoint) {

@@ -55,7 +55,7 @@ TEST(ProcessTreeTest, RootComesFirstAndParentsBeforeChildren) {
 TEST(ProcessTreeTest, SeesChildrenOfThreadsThatDoNotLead) {
   const TestProcess root([] {
     std::thread([] {
-      if (::fork() == 0) SleepForEver();
+      if (ForkDying() == 0) SleepForEver();
       SleepForEver();
     }).detach();
     // The leader has no child of its own; wait for the thread's.
@@ -67,7 +67,6 @@ TEST(ProcessTreeTest, SeesChildrenOfThreadsThatDoNotLead) {
   ASSERT_OK_AND_ASSIGN(const ProcessTree tree, ReadProcessTree(root.pid()));
   ASSERT_EQ(tree.processes().size(), 2U);
   EXPECT_EQ(tree.root().threads, 2);
-  ::kill(tree.processes().back().pid, SIGKILL);
 }
 
 TEST(ProcessTreeTest, NameMayContainParenthesesAndBlanks) {

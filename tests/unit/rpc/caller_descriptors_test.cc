@@ -62,10 +62,12 @@ TEST(CallerDescriptorsTest, WhoHasClosedOneIsToldSo) {
       children.Launch({.argv = {"/bin/sh", "-c", "exec 0<&-; exec /bin/sleep 3600"}}));
   const Peer peer = PeerOf(child);
   const Deadline patience = SteadyClock::now() + std::chrono::seconds(10);
-  while (TakeDescriptors(&peer).ok() && SteadyClock::now() < patience) {
+  auto taken = TakeDescriptors(&peer);
+  while (taken.ok() && SteadyClock::now() < patience) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    taken = TakeDescriptors(&peer);
   }
-  EXPECT_THAT(TakeDescriptors(&peer), Refuses("INVALID_REQUEST"));
+  EXPECT_THAT(taken, Refuses("INVALID_REQUEST"));
 }
 
 }  // namespace
