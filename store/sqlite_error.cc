@@ -19,7 +19,7 @@ constexpr Meaning kFull{
     .hint = "free some space on its file system (or raise the quota), then try again"};
 constexpr Meaning kReadOnly{.code = Code::kFailedPrecondition,
                             .reason = "STORE_READ_ONLY",
-                            .hint = "make its file system and directory writable"};
+                            .hint = "it is on something read-only: make its file system and directory writable"};
 constexpr Meaning kCannotOpen{.code = Code::kFailedPrecondition,
                               .reason = "STORE_CANNOT_OPEN",
                               .hint = "check its directory, owner and permissions"};

@@ -14,13 +14,14 @@
 
 namespace crd {
 
-// A pipe, socket or terminal that leads out of the tree through descriptor 0, 1 or 2 of one of its
-// processes. CRIU dumps it; the restore decides what takes its place.
+// A pipe or socket that leads out of the tree (or, its other end being closed, nowhere) through
+// descriptor 0, 1 or 2 of one of its processes, or the terminal of a shell job. CRIU dumps it; the
+// restore decides what takes its place.
 struct StdioLink {
   enum class Kind {
-    kPipe,      // without inherit: a pipe without another end
-    kSocket,    // CRIU refuses to restore without inherit
-    kTerminal,  // taken from CRIU's descriptor 0 with shell_job
+    kPipe,      // may be anything else after the restore; without inherit a pipe to nowhere
+    kSocket,    // the same, but CRIU does not restore it without inherit
+    kTerminal,  // only with shell_job; another terminal, which CRIU takes from its descriptor 0
   };
   Kind kind = Kind::kPipe;
   std::string key;  // for RestoreRequest::inherit: "pipe:[123]", "socket:[123]"

@@ -42,7 +42,7 @@ std::string Headline(const SessionEnd& end, const LogFindings& findings) {
   const bool refused = end.answer && !end.answer->success();
   if (!refused) return Trouble(end);
   if (findings.lines.empty()) return "CRIU refused and gave no reason";
-  return Printable(WithoutPrefix(findings.lines.front()));
+  return "CRIU says: " + Printable(WithoutPrefix(findings.lines.front()));
 }
 
 }  // namespace

@@ -22,10 +22,10 @@ class CallLog {
 
   // Runs `handler` on the calling thread. `method` is "Service.Method". Failures that are crd's own
   // fault are logged as errors, other queries as debug, what changes something as info.
-  grpc::Status Query(const grpc::ServerContext& context, std::string_view method,
-                     const Handler& handler) const;
-  grpc::Status Change(const grpc::ServerContext& context, std::string_view method,
-                      const Handler& handler) const;
+  [[nodiscard]] grpc::Status Query(const grpc::ServerContext& context, std::string_view method,
+                                   const Handler& handler) const;
+  [[nodiscard]] grpc::Status Change(const grpc::ServerContext& context, std::string_view method,
+                                    const Handler& handler) const;
 
  private:
   const PeerTable& peers_;

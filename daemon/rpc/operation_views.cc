@@ -101,6 +101,7 @@ Result<OperationView> FindOperation(Engine& engine, const std::string& key) {
   if (matches.empty()) return std::move(row).error();
   if (matches.size() == 1) return std::move(matches.front());
   std::vector<std::string> ids;
+  ids.reserve(matches.size());
   for (const OperationView& view : matches) ids.push_back(view.record.id.str());
   return errors::KeyAmbiguous("operation", key, ids);
 }

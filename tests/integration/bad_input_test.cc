@@ -42,7 +42,7 @@ class BadInput : public IntegrationTest {
   std::size_t checkpoints_ = 0;  // that there are meant to be at the end
 };
 
-// Pids -------------------------------------------------------------------------------------------
+// Pids --------------------------------------------------------------------------------------------
 
 TEST_F(BadInput, PidThatDoesNotExist) {
   pid_t free = 4'000'000;
@@ -93,7 +93,7 @@ TEST_F(BadInput, PidOfAZombie) {
   ExpectPidRefused(child, "ZOMBIE", "has ended already");
 }
 
-// Names and keys ---------------------------------------------------------------------------------
+// Names and keys ----------------------------------------------------------------------------------
 
 TEST_F(BadInput, NamesThatAreNone) {
   Victim victim(reaper_, dir_.path(), "counter");
@@ -182,7 +182,7 @@ TEST_F(BadInput, PrefixThatIsAmbiguous) {
   EXPECT_EQ(api_->Checkpoints().size(), ids.size());
 }
 
-// Requests ---------------------------------------------------------------------------------------
+// Requests ----------------------------------------------------------------------------------------
 
 TEST_F(BadInput, OptionsThatContradictEachOther) {
   Victim victim(reaper_, dir_.path(), "counter");
@@ -265,7 +265,7 @@ TEST_F(BadInput, LogThatIsNoAbsolutePath) {
   EXPECT_THAT(api_->Restore(request), FailsBecause("INVALID_REQUEST"));
 }
 
-// Trees inside trees -----------------------------------------------------------------------------
+// Trees inside trees ------------------------------------------------------------------------------
 
 TEST_F(BadInput, TreeThatIsInsideATreeUnderCheckpoint) {
   Victim victim(reaper_, dir_.path(), "holder", {.arguments = {dir_ / "reap", "memory", "256"}});

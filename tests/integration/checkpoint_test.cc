@@ -132,16 +132,6 @@ TEST_F(Checkpoint, RemovedIsGoneFromDiskAndList) {
   EXPECT_THAT(FilesIn(ImagesOf(id)), IsEmpty());
 }
 
-TEST_F(Checkpoint, RemovedTakesItsNamesForDeletedFilesAlong) {
-  std::filesystem::create_directory(dir_ / "files");
-  Victim victim(reaper_, dir_ / "files", "link-remap");
-  ASSERT_TRUE(victim.Started());
-  const auto before = FilesIn(dir_ / "files");
-  const std::string id = Checkpointed(victim, {"--link-remap"});
-  EXPECT_EQ(crctl_({"rm", id}).exit, 0);
-  EXPECT_EQ(FilesIn(dir_ / "files"), before);
-}
-
 TEST_F(Checkpoint, OfADifferentOneMayTakeTheNameOfARemovedOne) {
   Victim victim(reaper_, dir_.path(), "counter");
   ASSERT_TRUE(victim.Started());
@@ -151,7 +141,7 @@ TEST_F(Checkpoint, OfADifferentOneMayTakeTheNameOfARemovedOne) {
   EXPECT_EQ(api_->GetCheckpoint("n")->id(), second);
 }
 
-// What leads outside -----------------------------------------------------------------------------
+// What leads outside ------------------------------------------------------------------------------
 
 TEST_F(Checkpoint, NamesThePipeThatLeadsOutsideTheTree) {
   int ends[2];
@@ -193,7 +183,6 @@ TEST_F(Checkpoint, TakesADatagramSocketToTheOutsideAlongWhenAsked) {
 }
 
 // What needs an option
-// -----------------------------------------------------------------------------
 
 TEST_F(Checkpoint, NamesTheOptionThatFileLocksNeed) {
   Victim victim(reaper_, dir_.path(), "locks");
@@ -231,7 +220,6 @@ TEST_F(Checkpoint, NamesTheConnectionsThatWaitToBeAccepted) {
 }
 
 // What CRIU cannot dump
-// ----------------------------------------------------------------------------
 
 TEST_F(Checkpoint, NamesTheIoUring) {
   Victim victim(reaper_, dir_.path(), "io-uring");

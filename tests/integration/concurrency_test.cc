@@ -176,7 +176,7 @@ TEST_F(Concurrency, ACheckpointInUseIsNotRemoved) {
 }
 
 TEST_F(Concurrency, ListsAnswerWhileOperationsRun) {
-  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"512"}});
+  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"192"}});
   ASSERT_TRUE(victim.Started());
   auto call = Begin(CheckpointOf(victim));
   Api other(crd_.socket());
@@ -189,7 +189,7 @@ TEST_F(Concurrency, ListsAnswerWhileOperationsRun) {
 }
 
 TEST_F(Concurrency, ProgressIsToldWhileItGoesOn) {
-  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"768"}});
+  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"256"}});
   ASSERT_TRUE(victim.Started());
   std::vector<std::uint64_t> bytes;
   std::set<std::string> stages;

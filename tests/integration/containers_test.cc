@@ -152,7 +152,7 @@ TEST_F(Containers, EventsGrowInNumberOverARestart) {
   EXPECT_EQ(after.back().change(), "exited");
 }
 
-// Orphans ----------------------------------------------------------------------------------------
+// Orphans -----------------------------------------------------------------------------------------
 
 TEST_F(Containers, OrphansOfARestoredTreeComeToCrd) {
   Victim victim(reaper_, dir_.path(), "orphans", {.arguments = {dir_ / "now"}});
@@ -179,7 +179,7 @@ TEST_F(Containers, OrphansThatEndAreReaped) {
   EXPECT_TRUE(victim.GoesOn());
 }
 
-// crd ends and comes back ------------------------------------------------------------------------
+// crd ends and comes back -------------------------------------------------------------------------
 
 TEST_F(Containers, RunOnWhenCrdIsStoppedAndAreFoundAgain) {
   EXPECT_EQ(StopCrd(), (ExitStatus{.code = 0}));
@@ -253,19 +253,6 @@ TEST_F(Containers, AreInSystemdsStoreOnceHoweverOftenCrdIsStarted) {
     crd_.Kill9();
     ASSERT_TRUE(StartCrdWithKept());
   }
-}
-
-TEST_F(Containers, WaitersAreAnsweredByTheNextCrdToo) {
-  const auto wait = crctl_.Start({"wait", "it"}, {.argv = {},
-                                                  .environment = {},
-                                                  .in = {},
-                                                  .out = {.path = dir_ / "waited"},
-                                                  .err = {.path = dir_ / "waited.err"},
-                                                  .inherited = {}});
-  ASSERT_TRUE(RestartAfterKill9());
-  Order("exit 8");
-  EXPECT_EQ(wait->Wait(Within(kPatience)), (ExitStatus{.code = 0})) << Slurp(dir_ / "waited.err");
-  EXPECT_EQ(Slurp(dir_ / "waited"), "8\n");
 }
 
 TEST_F(Containers, ThatCrdDidNotStartAreWatchedToo) {

@@ -111,7 +111,7 @@ TEST_F(CrctlTest, ShowTellsEverythingOfACheckpointAndOfAContainer) {
 }
 
 TEST_F(CrctlTest, ShowsProgressOnATerminalOnly) {
-  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"768"}});
+  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"256"}});
   ASSERT_TRUE(victim.Started());
   const Pty terminal;
   const auto checkpoint =

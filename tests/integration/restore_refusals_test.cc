@@ -44,7 +44,7 @@ class RestoreRefusals : public IntegrationTest {
   }
 };
 
-// Pids -----------------------------------------------------------------------------------------
+// Pids --------------------------------------------------------------------------------------------
 
 TEST_F(RestoreRefusals, NameTheProgramThatHasThePid) {
   Victim victim(reaper_, dir_.path(), "tree", {.arguments = {"3"}});
@@ -123,7 +123,7 @@ TEST_F(SlowReaper, IsNamedWhenItIsTooSlow) {
   EXPECT_EQ(api_->GetCheckpoint(checkpoint)->state(), v1::CHECKPOINT_STATE_READY);
 }
 
-// Images ---------------------------------------------------------------------------------------
+// Images ------------------------------------------------------------------------------------------
 
 struct Damage {
   std::string name;

@@ -89,6 +89,12 @@ TEST_F(Stdio, ALogThatCannotBeWrittenIsRefused) {
   const std::string checkpoint = Checkpointed(victim);
   EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--log", dir_.path()}), dir_.path()));
   EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--log", "/no/such/dir/log"}), "/no/such"));
+  v1::RestoreRequest request = RestoreOf(checkpoint);
+  request.mutable_log()->set_path(dir_.path());
+  const auto answer = api_->Restore(request);
+  EXPECT_THAT(answer, FailsBecause("LOG_UNUSABLE"));
+  // It is the caller's mistake.
+  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_TRUE(victim.Gone());
   EXPECT_THAT(api_->Containers(/*all=*/false), IsEmpty());
 }
@@ -180,29 +186,6 @@ TEST_F(ShellJob, NeedsAnOptionThatIsNamed) {
   ASSERT_TRUE(victim_.Started());
   EXPECT_TRUE(Refused(crctl_({"checkpoint", "--pid", victim_.PidText()}), "--shell-job"));
   Greet(first_, "still here");
-}
-
-TEST_F(ShellJob, GoesOnOnTheTerminalOfWhoeverRestoresIt) {
-  ASSERT_TRUE(victim_.Started());
-  Greet(first_, "one");
-  const std::string checkpoint = Checkpointed(victim_, {"--shell-job"});
-  EXPECT_THAT(ReadUntil(first_.master(), "status"), HasSubstr("status 137"));
-
-  const Pty second;
-  Launch launch{.argv = Shell(),
-                .environment = {},
-                .in = On(second),
-                .out = On(second),
-                .err = On(second),
-                .inherited = {},
-                .new_session = true};
-  const auto restore = crctl_.CommandLine({"restore", checkpoint, "--wait", "--inherit-stdio"});
-  launch.argv.insert(launch.argv.end(), restore.begin(), restore.end());
-  Process shell(reaper_, launch);
-  Greet(second, "two");
-  // The end of its input, typed.
-  ASSERT_TRUE(WriteText(second.master(), "\x04"));
-  EXPECT_THAT(ReadUntil(second.master(), "status"), HasSubstr("status 0"));
 }
 
 TEST_F(ShellJob, IsNotRestoredWithoutATerminal) {

@@ -29,14 +29,11 @@ const Kind kKinds[] = {
      .mode = "ghost",
      .arguments = {"3072"},
      .options = {"--ghost-limit", "4M"}},
-    {.name = "DeletedNameOfALinkedFile", .mode = "link-remap", .options = {"--link-remap"}},
     {.name = "FileLocks", .mode = "locks", .options = {"--file-locks"}},
     {.name = "Events", .mode = "events"},
-    {.name = "PeriodicTimer", .mode = "periodic-timer"},
     {.name = "ListeningSocket", .mode = "listener"},
     {.name = "TwentyProcesses", .mode = "tree", .arguments = {"20"}},
     {.name = "SessionsAndGroups", .mode = "sessions"},
-    {.name = "ForkingAllTheTime", .mode = "forker"},
     {.name = "PacketSocketWithARing", .mode = "packet-ring"},
     {.name = "OutputToAFile", .mode = "writer"}};
 

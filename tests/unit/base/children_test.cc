@@ -105,7 +105,7 @@ TEST(Cgroup, EndsEverythingInIt) {
   auto cgroup = Cgroup::Create(*parent, "crd-test-" + std::to_string(::getpid()));
   ASSERT_THAT(cgroup, IsOk());
   Children children;
-  auto child = children.Launch({.argv = {"/bin/sh", "-c", "sleep 60 & sleep 60"}});
+  auto child = children.Launch({.argv = {"/bin/sleep", "60"}});
   ASSERT_THAT(child, IsOk());
   const UniqueFd procs(::openat(cgroup->directory().get(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
   const std::string pid = std::to_string(child->pid());

@@ -42,9 +42,9 @@ int Truncate(sqlite3_file* file, sqlite3_int64 size) {
   if (FailsNow()) return SQLITE_IOERR_TRUNCATE;
   return Real(file)->pMethods->xTruncate(Real(file), size);
 }
-int Sync(sqlite3_file* file, int flags) {
-  if (FailsNow()) return SQLITE_IOERR_FSYNC;
-  return Real(file)->pMethods->xSync(Real(file), flags);
+int Sync(sqlite3_file*, int) {
+  // Nobody cuts the power here, and a thousand true syncs take long.
+  return FailsNow() ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
 int FileSize(sqlite3_file* file, sqlite3_int64* size) {
   return Real(file)->pMethods->xFileSize(Real(file), size);
