@@ -202,7 +202,7 @@ Error TcpNotAllowed(const CheckpointId& id) {
 }
 
 Error LogUnusable(std::string_view path, const Error& why) {
-  return {.code = why.code,
+  return {.code = Code::kFailedPrecondition,
           .reason = "LOG_UNUSABLE",
           .message = fmt::format("the log '{}' cannot be used: {}", path, why.message),
           .hint = "give an absolute path of a file that can be made or appended to",

@@ -182,7 +182,7 @@ TEST_F(Checkpoint, TakesADatagramSocketToTheOutsideAlongWhenAsked) {
   EXPECT_TRUE(victim.GoesOnFrom(counts));
 }
 
-// What needs an option
+// What needs an option ----------------------------------------------------------------------------
 
 TEST_F(Checkpoint, NamesTheOptionThatFileLocksNeed) {
   Victim victim(reaper_, dir_.path(), "locks");
@@ -219,7 +219,7 @@ TEST_F(Checkpoint, NamesTheConnectionsThatWaitToBeAccepted) {
   EXPECT_TRUE(victim.GoesOn());
 }
 
-// What CRIU cannot dump
+// What CRIU cannot dump ---------------------------------------------------------------------------
 
 TEST_F(Checkpoint, NamesTheIoUring) {
   Victim victim(reaper_, dir_.path(), "io-uring");

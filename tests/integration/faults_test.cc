@@ -140,7 +140,7 @@ TEST_F(Faults, CrdKilledWhileItsCriuHangsFreesTheTreeAtTheNextStart) {
   ExpectNothingWasLost(victim);
 }
 
-// CRIU is killed or hangs
+// CRIU is killed or hangs -------------------------------------------------------------------------
 
 TEST_F(Faults, CriuKilledInACheckpointLeavesTheProgramRunning) {
   Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"64"}});
@@ -272,7 +272,7 @@ TEST_P(CriuFaultInARestore, IsReportedAndTheNextOneWorks) {
 }
 INSTANTIATE_TEST_SUITE_P(Point, CriuFaultInARestore, ::testing::Values(2, 6));
 
-// The client leaves, time runs out
+// The client leaves, time runs out ----------------------------------------------------------------
 
 TEST_F(Faults, AClientThatLeavesRollsTheCheckpointBack) {
   Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"192"}});
@@ -329,7 +329,7 @@ TEST_F(Faults, StoppingCrdLetsTheCheckpointFinish) {
   ExpectNothingWasLost(victim);
 }
 
-// The target itself
+// The target itself -------------------------------------------------------------------------------
 
 TEST_F(Faults, AProgramThatEndsInTheMiddleIsReported) {
   Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"64"}});
@@ -343,7 +343,7 @@ TEST_F(Faults, AProgramThatEndsInTheMiddleIsReported) {
   if (answer.ok()) ExpectNothingWasLost(victim);
 }
 
-// The disk
+// The disk ----------------------------------------------------------------------------------------
 
 // A crd whose state is on a file system of its own, of this many MiB.
 class SmallDisk : public Faults {
@@ -453,7 +453,7 @@ TEST_F(SmallDisk, ThatIsReadOnlyAtStartIsRefused) {
   EXPECT_THAT(small_->Log(), HasSubstr("ead-only"));
 }
 
-// CRIU that is none
+// CRIU that is none -------------------------------------------------------------------------------
 
 class BrokenCriu : public Faults, public ::testing::WithParamInterface<std::string> {
  protected:
