@@ -44,7 +44,7 @@ class Faults : public IntegrationTest {
   }
 };
 
-// crd is killed
+// crd is killed ---------------------------------------------------------------------------------
 
 // The test is a row of delays after which crd is killed; the first ones hit the earliest stages.
 class KilledCrd : public Faults, public ::testing::WithParamInterface<int> {
