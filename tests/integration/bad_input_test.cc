@@ -267,21 +267,43 @@ TEST_F(BadInput, LogThatIsNoAbsolutePath) {
 
 // Trees inside trees ------------------------------------------------------------------------------
 
-TEST_F(BadInput, TreeThatIsInsideATreeUnderCheckpoint) {
-  Victim victim(reaper_, dir_.path(), "holder", {.arguments = {dir_ / "reap", "memory", "256"}});
-  ASSERT_TRUE(victim.Started());
-  const auto child = static_cast<pid_t>(victim.Value(0));
-  v1::CheckpointRequest inner;
-  inner.set_pid(child);
-  Answer<v1::Checkpoint> inside;
-  const auto outer = api_->Checkpoint(CheckpointOf(victim), [&](const v1::Progress&) {
-    if (inside.status.ok()) inside = Api(crd_.socket()).Checkpoint(inner);
-    return true;
-  });
-  EXPECT_THAT(outer, Worked());
-  checkpoints_ = 1;
-  EXPECT_TRUE(inside.error.reason() == "INSIDE_BUSY_TREE" || inside.error.reason() == "TREE_BUSY")
-      << ::testing::PrintToString(inside);
+class TreesInsideTrees : public BadInput {
+ protected:
+  // Asks for a checkpoint of `asked` while one of `busy` is under way; gives the answer to that.
+  Answer<v1::Checkpoint> AskWhileBusy(pid_t asked, pid_t busy) {
+    v1::CheckpointRequest request;
+    request.set_pid(busy);
+    auto call = Begin(request);
+    const pid_t criu = AwaitCriu([&] { return Ready(call); });
+    EXPECT_GT(criu, 0);
+    SignalPid(criu, SIGSTOP);
+    request.set_pid(asked);
+    const auto answer = api_->Checkpoint(request);
+    SignalPid(criu, SIGCONT);
+    EXPECT_THAT(call.get(), Worked());
+    checkpoints_ = 1;
+    return answer;
+  }
+  [[nodiscard]] pid_t child() const { return static_cast<pid_t>(holder_.Value(0)); }
+  Victim& holder_ = NewVictim("holder", {.arguments = {dir_ / "reap", "memory", "64"}});
+};
+
+TEST_F(TreesInsideTrees, TreeThatIsInsideATreeUnderCheckpoint) {
+  ASSERT_TRUE(holder_.Started());
+  EXPECT_THAT(AskWhileBusy(child(), holder_.pid()), FailsBecause("INSIDE_BUSY_TREE"));
+}
+
+TEST_F(TreesInsideTrees, TreeThatContainsATreeUnderCheckpoint) {
+  ASSERT_TRUE(holder_.Started());
+  EXPECT_THAT(AskWhileBusy(holder_.pid(), child()), FailsBecause("CONTAINS_BUSY_TREE"));
+  EXPECT_TRUE(holder_.GoesOn());
+}
+
+TEST_F(TreesInsideTrees, TreeThatIsUnderCheckpointItself) {
+  ASSERT_TRUE(holder_.Started());
+  const auto answer = AskWhileBusy(holder_.pid(), holder_.pid());
+  EXPECT_THAT(answer, FailsBecause("TREE_BUSY"));
+  EXPECT_THAT(answer.error.hint(), Not(IsEmpty()));
 }
 
 }  // namespace

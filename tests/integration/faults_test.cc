@@ -21,28 +21,7 @@ using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class Faults : public IntegrationTest {
- protected:
-  // Does something once a CRIU of this crd runs, or after the call has ended without one.
-  pid_t AwaitCriu(const std::function<bool()>& ended) {
-    pid_t criu = -1;
-    static_cast<void>(WaitUntil([&] {
-      for (const pid_t pid : crd_.CgroupPids()) {
-        if (Slurp("/proc/" + std::to_string(pid) + "/comm") == "criu\n") criu = pid;
-      }
-      return criu > 0 || ended();
-    }));
-    return criu;
-  }
-  template <typename T>
-  static bool Ready(std::future<T>& future) {
-    return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-  }
-  static void SignalPid(pid_t pid, int signal) {
-    if (const auto process = PidFd::Open(pid); process.ok())
-      static_cast<void>(process->Signal(signal));
-  }
-};
+class Faults : public IntegrationTest {};
 
 // crd is killed ---------------------------------------------------------------------------------
 

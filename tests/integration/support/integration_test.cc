@@ -197,6 +197,23 @@ std::future<Answer<v1::Container>> IntegrationTest::Begin(const v1::RestoreReque
                     [this, request] { return Api(crd_.socket()).Restore(request); });
 }
 
+pid_t IntegrationTest::AwaitCriu(const std::function<bool()>& ended) {
+  pid_t criu = -1;
+  static_cast<void>(WaitUntil([&] {
+    for (const pid_t pid : crd_.CgroupPids()) {
+      if (Slurp("/proc/" + std::to_string(pid) + "/comm") == "criu\n") criu = pid;
+    }
+    return criu > 0 || ended();
+  }));
+  return criu;
+}
+
+void IntegrationTest::SignalPid(pid_t pid, int signal) {
+  if (const auto process = PidFd::Open(pid); process.ok()) {
+    static_cast<void>(process->Signal(signal));
+  }
+}
+
 v1::CheckpointRequest IntegrationTest::CheckpointOf(const Victim& victim) {
   v1::CheckpointRequest request;
   request.set_pid(victim.pid());

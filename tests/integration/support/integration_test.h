@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
 #include <string>
@@ -66,6 +68,14 @@ class IntegrationTest : public ::testing::Test {
   // The same call on a connection and a thread of its own.
   std::future<Answer<v1::Checkpoint>> Begin(const v1::CheckpointRequest& request);
   std::future<Answer<v1::Container>> Begin(const v1::RestoreRequest& request);
+
+  // The pid of a CRIU that this crd runs now; -1 if there was none until `ended`.
+  pid_t AwaitCriu(const std::function<bool()>& ended);
+  template <typename T>
+  static bool Ready(const std::future<T>& future) {
+    return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
+  static void SignalPid(pid_t pid, int signal);
 
   // A request for a checkpoint by pid.
   static v1::CheckpointRequest CheckpointOf(const Victim& victim);

@@ -145,7 +145,6 @@ TEST(OperationStreamTest, ProgressComesAtMostEvery50Milliseconds) {
   operation.End(Succeeded());
   ASSERT_THAT(follower.Finish(), IsOk());
   const auto times = client.times();
-  EXPECT_LE(times.size(), 6U);
   for (std::size_t i = 1; i < times.size(); ++i) {
     EXPECT_GE(times[i] - times[i - 1], std::chrono::milliseconds(45));
   }
