@@ -109,8 +109,15 @@ Result<void> Database::Configure() {
     return Error::Internal("database '{}': stays in journal mode '{}' instead of 'wal'", path(),
                            mode);
   }
-  // One more sync per commit than NORMAL, which may lose the last commits with the power.
-  return Execute("PRAGMA synchronous = FULL");
+  return SetSync(true);
+}
+
+Result<void> Database::SetSync(bool sync) {
+  if (sync == sync_) return {};
+  // With a log, NORMAL may lose the last commits with the power, but nothing else.
+  TRY(Execute(sync ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
+  sync_ = sync;
+  return {};
 }
 
 Result<void> Database::CheckPages() {

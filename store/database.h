@@ -35,6 +35,9 @@ class Database {
   Result<std::int64_t> QueryInteger(std::string_view sql);
   Result<std::string> QueryText(std::string_view sql);
 
+  // Whether a commit waits for the disk. One that does makes those before it durable, too.
+  Result<void> SetSync(bool sync);
+
   // Ends the open transaction, if there is one, without its changes.
   void RollBack();
 
@@ -51,6 +54,7 @@ class Database {
   Result<Prepared> Compile(std::string_view sql);
 
   sqlite3* connection_;
+  bool sync_ = false;
   std::map<std::string, Prepared, std::less<>> statements_;
 };
 

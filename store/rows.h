@@ -86,6 +86,9 @@ struct Change {
   std::vector<std::string> deleted_checkpoints;
   std::vector<std::string> deleted_containers;
   std::vector<EventRow> events;  // appended
+  // It outlives this process at once, but a power cut only together with the next change that is
+  // written without this: for what need not be remembered should the power fail before that.
+  bool sync_with_next = false;
 };
 
 // Where a page of a list begins: behind this row. Lists run from the newest to the oldest.

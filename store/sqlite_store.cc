@@ -48,6 +48,7 @@ Result<int> SqliteStore::PruneOperations(int ended) {
 
 Result<std::vector<EventRow>> SqliteStore::Write(const Change& change) {
   const std::lock_guard lock(mutex_);
+  TRY(database_->SetSync(!change.sync_with_next));
   Transaction transaction = TRY(Transaction::Begin(*database_));
   TRY(WriteRows(change));
   std::vector<EventRow> events = TRY(AppendEvents(*database_, change.events));

@@ -13,7 +13,8 @@
 namespace crd::store {
 
 // The inventory on disk: one SQLite connection behind one mutex. Any thread may call; no call waits
-// for anything but the disk. Every write is durable when it returns (WAL, synchronous=FULL).
+// for anything but the disk. Every write is durable when it returns (WAL, synchronous=FULL), unless
+// it asks to be synced with the next.
 //
 // Fails with kAlreadyExists when a name or request id is taken (NAME_TAKEN, REQUEST_ID_TAKEN),
 // kResourceExhausted when the disk is full (STORE_FULL), kFailedPrecondition when it is read-only,

@@ -18,7 +18,7 @@ class Transaction {
   Transaction& operator=(const Transaction&) = delete;
   ~Transaction();
 
-  // Durable when it returns without an error.
+  // Durable when it returns without an error, if the database is set to sync.
   Result<void> Commit();
 
  private:

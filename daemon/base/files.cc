@@ -105,13 +105,20 @@ Result<std::string> ReadFileAt(FdRef directory, const std::string& name) {
   return ReadAll(fd.ref(), name);
 }
 
+Result<UniqueFd> CreateFileAt(FdRef directory, const std::string& name, std::string_view content) {
+  UniqueFd fd(::openat(directory.get(), name.c_str(),
+                       O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd.valid()) return Error::Errno("create '{}'", name);
+  Cleanup remove([&] { ::unlinkat(directory.get(), name.c_str(), 0); });
+  TRY(WriteAll(fd.ref(), content, name));
+  remove.Cancel();
+  return fd;
+}
+
 Result<void> WriteFileAt(FdRef directory, const std::string& name, std::string_view content) {
   const std::string temporary = fmt::format(".{}.{}", name, RandomHex16());
-  UniqueFd fd(::openat(directory.get(), temporary.c_str(),
-                       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd.valid()) return Error::Errno("create '{}'", temporary);
+  const UniqueFd fd = TRY(CreateFileAt(directory, temporary, content));
   Cleanup remove([&] { ::unlinkat(directory.get(), temporary.c_str(), 0); });
-  TRY(WriteAll(fd.ref(), content, temporary));
   TRY(Sync(fd.ref(), temporary));
   if (::renameat(directory.get(), temporary.c_str(), directory.get(), name.c_str()) != 0) {
     return Error::Errno("rename '{}' to '{}'", temporary, name);

@@ -32,6 +32,9 @@ Result<void> MakeDirectories(const std::string& path);
 Result<std::string> ReadFile(const std::string& path);
 Result<std::string> ReadFileAt(FdRef directory, const std::string& name);
 
+// A new file, mode 0600, open for reading and writing; not synced. kAlreadyExists if it is there.
+Result<UniqueFd> CreateFileAt(FdRef directory, const std::string& name, std::string_view content);
+
 // Atomic and durable: temporary file, fsync, rename, fsync of the directory. Mode 0600.
 Result<void> WriteFileAt(FdRef directory, const std::string& name, std::string_view content);
 

@@ -176,7 +176,9 @@ Result<void> Checkpointing::Commit() {
   CheckpointRecord ready = checkpoint_;
   TRY(SetState(ready.state, CheckpointState::kReady));
   ready.ready_us = parts_.clock.Wall();
-  if (auto written = parts_.inventory.Write(parts_.inventory.NewUpdate().Put(ready));
+  // Synced with the record of how it ended, before anybody is told: a power cut until then ends the
+  // tree as well, and leaves a checkpoint that is still being made.
+  if (auto written = parts_.inventory.Write(parts_.inventory.NewUpdate().Put(ready).SyncWithNext());
       !written.ok()) {
     if (auto removed = parts_.images.Remove(checkpoint_.id); !removed.ok()) {
       spdlog::warn("checkpoint={} {}, ignoring until the next start", checkpoint_.id,

@@ -1,6 +1,8 @@
 #include "daemon/core/image_follower.h"
 
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <utility>
 
 #include <fcntl.h>
@@ -21,20 +23,16 @@ bool IsPages(const std::string& name) {
 }  // namespace
 
 ImageFollower::ImageFollower(FdRef images, std::function<void(std::uint64_t)> on_bytes)
-    : images_(images), on_bytes_(std::move(on_bytes)), thread_([this] { Run(); }) {}
+    : images_(images),
+      on_bytes_(std::move(on_bytes)),
+      thread_([this](const std::stop_token& stop) { Run(stop); }) {}
 
-ImageFollower::~ImageFollower() {
-  stop_ = true;
-  if (thread_.joinable()) thread_.join();
-}
-
-void ImageFollower::Run() {
-  while (!stop_) {
-    std::this_thread::sleep_for(kPause);
-    if (stop_) return;
-    failure_ = CatchUp();
-    if (!failure_.ok()) return;
-  }
+void ImageFollower::Run(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any nothing;  // A pause that ends at once when it is to stop.
+  std::unique_lock lock(mutex);
+  const auto stopped = [&] { return stop.stop_requested(); };
+  while (failure_.ok() && !nothing.wait_for(lock, stop, kPause, stopped)) failure_ = CatchUp();
 }
 
 Result<void> ImageFollower::CatchUp() {
@@ -59,7 +57,7 @@ Result<void> ImageFollower::CatchUp() {
 }
 
 Result<std::map<std::string, ImageFollower::Followed>> ImageFollower::Finish() {
-  stop_ = true;
+  thread_.request_stop();
   thread_.join();
   TRY(std::move(failure_));
   TRY(CatchUp());

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -24,7 +24,6 @@ class ImageFollower {
   ImageFollower(FdRef images, std::function<void(std::uint64_t)> on_bytes);
   ImageFollower(const ImageFollower&) = delete;
   ImageFollower& operator=(const ImageFollower&) = delete;
-  ~ImageFollower();
 
   struct Followed {
     std::uint64_t size = 0;
@@ -40,16 +39,15 @@ class ImageFollower {
     Digest digest;
     std::uint64_t offset = 0;
   };
-  void Run();
+  void Run(const std::stop_token& stop);
   Result<void> CatchUp();
 
   FdRef images_;
   std::map<std::string, Tail> tails_;
   std::function<void(std::uint64_t)> on_bytes_;
   std::uint64_t bytes_ = 0;
-  std::atomic<bool> stop_ = false;
   Result<void> failure_;
-  std::thread thread_;  // last: it uses everything above
+  std::jthread thread_;  // last: it uses everything above
 };
 
 }  // namespace crd

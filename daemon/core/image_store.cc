@@ -5,25 +5,14 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "daemon/base/cleanup.h"
 #include "daemon/base/files.h"
+#include "daemon/base/sync.h"
 
 namespace crd {
 namespace {
 
 constexpr const char* kManifest = "manifest.json";
-
-// Two rounds: the first starts write-back of every file, so that the second mostly waits once for
-// one journal commit instead of once per file.
-Result<void> SyncFiles(FdRef directory, const std::vector<std::string>& names) {
-  std::vector<UniqueFd> files;
-  for (const std::string& name : names) {
-    UniqueFd file = TRY(OpenRegularAt(directory, name));
-    ::sync_file_range(file.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
-    files.push_back(std::move(file));
-  }
-  for (std::size_t i = 0; i < files.size(); ++i) TRY(Sync(files[i].ref(), names[i]));
-  return {};
-}
 
 }  // namespace
 
@@ -72,21 +61,29 @@ Result<std::vector<ManifestFile>> StagedCheckpoint::Survey(
 }
 
 Result<void> StagedCheckpoint::Commit(const CheckpointId& id, const Manifest& manifest) {
-  std::vector<std::string> names;
-  for (const ManifestFile& file : manifest.files) names.push_back(file.name);
-  TRY(SyncFiles(images(), names));
-  TRY(Sync(images(), "the images' directory"));
-  TRY(WriteFileAt(work(), kManifest, Serialize(manifest)));
+  const UniqueFd written = TRY(CreateFileAt(work(), kManifest, Serialize(manifest)));
   if (::renameat2(staging_.get(), name_.c_str(), checkpoints_.get(), id.str().c_str(),
                   RENAME_NOREPLACE) != 0) {
     return Error::Errno("move the images of checkpoint {} into place", id);
   }
-  const std::string staged = std::exchange(name_, std::string());
-  if (auto synced = Sync(checkpoints_, "the directory of checkpoints"); !synced.ok()) {
-    static_cast<void>(RemoveTreeAt(checkpoints_, id.str()));
-    return synced;
-  }
+  name_.clear();
+  Cleanup remove([&] { static_cast<void>(RemoveTreeAt(checkpoints_, id.str())); });
+  TRY(SyncAll(written.ref(), manifest));
+  remove.Cancel();
   return {};
+}
+
+Result<void> StagedCheckpoint::SyncAll(FdRef written, const Manifest& manifest) const {
+  std::vector<UniqueFd> files;
+  std::vector<SyncTarget> targets = {{written, kManifest},
+                                     {images(), "the images' directory"},
+                                     {work(), "the checkpoint's directory"},
+                                     {checkpoints_, "the directory of checkpoints"}};
+  for (const ManifestFile& file : manifest.files) {
+    files.push_back(TRY(OpenRegularAt(images(), file.name)));
+    targets.push_back({files.back().ref(), file.name});
+  }
+  return SyncTogether(targets);
 }
 
 Result<StoredCheckpoint> ImageStore::Open(const CheckpointId& id) const {
@@ -102,14 +99,6 @@ Result<StoredCheckpoint> ImageStore::Open(const CheckpointId& id) const {
 Result<void> ImageStore::Remove(const CheckpointId& id) {
   TRY(RemoveTreeAt(checkpoints_.ref(), id.str()));
   return Sync(checkpoints_.ref(), "the directory of checkpoints");
-}
-
-Result<std::vector<CheckpointId>> ImageStore::List() const {
-  std::vector<CheckpointId> ids;
-  for (std::string& name : TRY(ListDirectory(checkpoints_.ref()))) {
-    if (!name.starts_with('.')) ids.emplace_back(std::move(name));
-  }
-  return ids;
 }
 
 Result<void> ImageStore::RemoveStaging() {

@@ -31,12 +31,14 @@ class StagedCheckpoint {
   [[nodiscard]] Result<std::vector<ManifestFile>> Survey(
       const std::map<std::string, ImageFollower::Followed>& followed) const;
 
-  // Makes it the directory of `id`, durably and at once: every file, the manifest last, then the
-  // directories are on disk when this returns. After an error nothing of it is left under `id`.
+  // Makes it the directory of `id`: every file, the manifest and the directories are on disk when
+  // this returns. A power cut in between may leave a part of it under `id`, which its manifest
+  // tells, as long as no row says `ready`. After an error nothing of it is left.
   Result<void> Commit(const CheckpointId& id, const Manifest& manifest);
 
  private:
   friend class ImageStore;
+  Result<void> SyncAll(FdRef written, const Manifest& manifest) const;
   StagedCheckpoint(FdRef checkpoints, FdRef staging, std::string name, UniqueFd work,
                    UniqueFd images)
       : checkpoints_(checkpoints),
@@ -67,8 +69,6 @@ class ImageStore {
   // kDataLoss if the manifest is missing or was changed, kNotFound if the directory is gone.
   [[nodiscard]] Result<StoredCheckpoint> Open(const CheckpointId& id) const;
   Result<void> Remove(const CheckpointId& id);
-  // What is there: ids of committed checkpoints, names of left-over staging directories.
-  [[nodiscard]] Result<std::vector<CheckpointId>> List() const;
   // Removes every staging directory. Only while nothing is staged: at start.
   Result<void> RemoveStaging();
   [[nodiscard]] Result<std::uint64_t> FreeBytes() const;

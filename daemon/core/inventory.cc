@@ -112,6 +112,11 @@ Update& Update::Forget(const ContainerId& id) {
   return *this;
 }
 
+Update& Update::SyncWithNext() {
+  change_.sync_with_next = true;
+  return *this;
+}
+
 Result<std::unique_ptr<Inventory>> Inventory::Open(std::unique_ptr<store::Store> store,
                                                    const Clock& clock) {
   const std::int64_t last = TRY(store->LastEventSequence());

@@ -29,6 +29,8 @@ class Update {
   Update& Amend(const CheckpointRecord& record);
   Update& Delete(const CheckpointId& id);
   Update& Forget(const ContainerId& id);
+  // See store::Change.
+  Update& SyncWithNext();
   [[nodiscard]] const store::Change& change() const { return change_; }
 
  private:
@@ -46,7 +48,8 @@ struct Page {
 };
 
 // The records of everything, on disk and typed: the only way to change them. What a call has
-// written is durable, and published, when it returns. Thread-safe.
+// written is durable, and published, when it returns; of an update that is to be synced with the
+// next, only the latter. Thread-safe.
 class Inventory {
  public:
   static constexpr int kMaxPage = 1000;

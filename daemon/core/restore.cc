@@ -146,8 +146,10 @@ Result<void> Restoring::Record() {
   stdio_ =
       TRY(RestoreStdio::Open(checkpoint_.id, stored_->manifest.stdio, request_.stdio, log_path));
   container_.log_path = stdio_->log_path();
+  // Of a restore that a power cut ends nothing is left but its directory, which the next start
+  // removes.
   return parts_.inventory.Write(
-      parts_.inventory.NewUpdate().Put(container_).Put(operation_.record()));
+      parts_.inventory.NewUpdate().Put(container_).Put(operation_.record()).SyncWithNext());
 }
 
 Result<void> Restoring::Restore() {
@@ -189,7 +191,7 @@ Result<void> Restoring::Adopt(pid_t root) {
   root_ = TRY(PidFd::Open(root));
   container_.process = root_->identity();
   // Written before anything runs: should crd die now, its next start finds whose tree that is.
-  return parts_.inventory.Write(parts_.inventory.NewUpdate().Put(container_));
+  return parts_.inventory.Write(parts_.inventory.NewUpdate().Put(container_).SyncWithNext());
 }
 
 Result<OperationRecord> Restoring::RecordSuccess() {

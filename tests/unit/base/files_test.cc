@@ -28,6 +28,12 @@ class FilesTest : public ::testing::Test {
   UniqueFd directory_;
 };
 
+TEST_F(FilesTest, ANewFileIsNeverAnOldOne) {
+  EXPECT_TRUE(CreateFileAt(directory(), "file", "one").ok());
+  EXPECT_THAT(CreateFileAt(directory(), "file", "two"), FailsWith(Code::kAlreadyExists));
+  EXPECT_EQ(*ReadFileAt(directory(), "file"), "one");
+}
+
 TEST_F(FilesTest, WritesAWholeFileThatNobodyElseReads) {
   ASSERT_THAT(WriteFileAt(directory(), "note", "one"), IsOk());
   ASSERT_THAT(WriteFileAt(directory(), "note", "two"), IsOk());

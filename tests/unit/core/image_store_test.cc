@@ -76,8 +76,7 @@ TEST_F(ImageStoreTest, WhatIsNotCommittedVanishes) {
 TEST_F(ImageStoreTest, WhatIsCommittedIsThereAndWhole) {
   Commit();
   EXPECT_FALSE(std::filesystem::exists(StagingPath()));
-  ASSERT_OK_AND_ASSIGN(const auto ids, store_->List());
-  EXPECT_EQ(ids, std::vector<CheckpointId>{id_});
+  EXPECT_TRUE(std::filesystem::is_directory(store_->Path(id_)));
   EXPECT_TRUE(Damages().empty());
 }
 

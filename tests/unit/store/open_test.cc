@@ -55,6 +55,14 @@ TEST_F(OpenTest, EveryCommitIsSyncedThroughTheLog) {
   EXPECT_EQ(database->QueryText("PRAGMA locking_mode").value(), "exclusive");
 }
 
+TEST_F(OpenTest, ACommitCanLeaveTheSyncToTheNext) {
+  ASSERT_OK_AND_ASSIGN(const auto database, Database::Open(path()));
+  ASSERT_THAT(database->SetSync(false), testing::IsOk());
+  EXPECT_EQ(database->QueryInteger("PRAGMA synchronous").value(), 1);
+  ASSERT_THAT(database->SetSync(true), testing::IsOk());
+  EXPECT_EQ(database->QueryInteger("PRAGMA synchronous").value(), 2);
+}
+
 TEST_F(OpenTest, ClosingMovesTheLogIntoTheFile) {
   {
     ASSERT_OK_AND_ASSIGN(const auto store, Store::Open(path()));
