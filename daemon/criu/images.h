@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sys/types.h>
@@ -20,7 +21,7 @@ struct ImageTask {
   pid_t ppid = 0;
   pid_t pgid = 0;
   pid_t sid = 0;
-  std::vector<pid_t> threads;  // of which `pid` is one
+  std::vector<pid_t> threads;  // `pid` first
 };
 
 // inventory.img
@@ -31,5 +32,23 @@ struct ImageInventory {
 
 Result<std::vector<ImageTask>> ReadTasks(FdRef images);  // pstree.img, root first
 Result<ImageInventory> ReadInventory(FdRef images);
+
+// Absolute paths "…/link_remap.N": the names that CRIU made, with link_remap, for files whose own
+// were deleted while others remain. From remap-fpath.img and files.img.
+Result<std::vector<std::string>> ReadLinkRemaps(FdRef images);
+
+// Whether a file's name is one of those.
+bool IsLinkRemapName(std::string_view name);
+
+// Changes tty-info.img: the external terminals (DumpRequest::external, "tty[…]") of the tree
+// control no session any more. CRIU writes down the session of the shell that the tree was started
+// from, and then refuses to restore the tree without it (criu 4.2, tty.c: tty_find_restoring_task);
+// where the session is the tree's own, it would take the new terminal away from whoever it
+// controls. While the images are nobody else's: in CRIU's post-dump notification.
+Result<void> ForgetTerminalSessions(FdRef images);
+
+// Whether there is a timerfd that expires again and again and had expired when it was dumped,
+// without having been read since. From files.img.
+Result<bool> HasExpiredPeriodicTimer(FdRef images);
 
 }  // namespace crd::criu

@@ -18,6 +18,11 @@ bool TakeNumber(std::string_view& bytes, std::uint32_t& number) {
   return true;
 }
 
+void PutNumber(std::string& bytes, std::size_t value) {
+  const std::uint32_t number = htole32(static_cast<std::uint32_t>(value));
+  bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
+}
+
 }  // namespace
 
 Error DamagedFile(const std::string& name, std::string_view why) {
@@ -56,6 +61,18 @@ Result<std::vector<std::string>> ReadRecords(FdRef directory, const std::string&
     rest.remove_prefix(number);
   }
   return records;
+}
+
+Result<void> WriteRecords(FdRef directory, const std::string& name,
+                          const std::vector<std::uint32_t>& magics,
+                          const std::vector<std::string>& records) {
+  std::string content;
+  for (const std::uint32_t magic : magics) PutNumber(content, magic);
+  for (const std::string& record : records) {
+    PutNumber(content, record.size());
+    content += record;
+  }
+  return WriteFileAt(directory, name, content);
 }
 
 }  // namespace crd::criu

@@ -34,6 +34,7 @@ const Kind kKinds[] = {
     {.name = "ListeningSocket", .mode = "listener"},
     {.name = "TwentyProcesses", .mode = "tree", .arguments = {"20"}},
     {.name = "SessionsAndGroups", .mode = "sessions"},
+    {.name = "ForkingAllTheTime", .mode = "forker"},
     {.name = "PacketSocketWithARing", .mode = "packet-ring"},
     {.name = "OutputToAFile", .mode = "writer"}};
 
