@@ -13,6 +13,7 @@
 #include "daemon/core/network_lock.h"
 #include "daemon/core/pids.h"
 #include "daemon/core/stdio.h"
+#include "daemon/core/timers.h"
 #include "daemon/core/verify.h"
 #include "daemon/criu/images.h"
 
@@ -39,6 +40,7 @@ class Restoring {
   Result<void> Record();
   Result<void> Restore();
   Result<void> OnStage(criu::RestoreStage stage, pid_t root);
+  Result<void> SetTimersGoing();
   Result<void> Adopt(pid_t root);
   Result<OperationRecord> RecordSuccess();
   void KillHalfMade();
@@ -52,7 +54,8 @@ class Restoring {
   CheckpointRecord checkpoint_;
   std::optional<StoredCheckpoint> stored_;
   std::optional<Verification> verification_;
-  std::vector<pid_t> pids_;
+  std::vector<criu::ImageTask> tasks_;
+  std::vector<pid_t> pids_;  // of processes and threads
   ContainerRecord container_;
   UniqueFd directory_;  // of the container's log
   std::optional<RestoreStdio> stdio_;
@@ -108,8 +111,8 @@ Result<void> Restoring::OpenImages() {
 }
 
 Result<void> Restoring::ClaimPids() {
-  const std::vector<criu::ImageTask> tasks = TRY(criu::ReadTasks(stored_->images.ref()));
-  for (const criu::ImageTask& task : tasks) {
+  tasks_ = TRY(criu::ReadTasks(stored_->images.ref()));
+  for (const criu::ImageTask& task : tasks_) {
     pids_.insert(pids_.end(), task.threads.begin(), task.threads.end());
   }
   TRY(claim_.Pids(pids_));
@@ -183,7 +186,17 @@ Result<void> Restoring::OnStage(criu::RestoreStage stage, pid_t root) {
     return RecordDamage(parts_.inventory, checkpoint_.id, damages);
   TRY(Adopt(root));
   TRY(stdio_->SetAppend());
+  TRY(SetTimersGoing());
   return operation_.CheckGoingOn();
+}
+
+Result<void> Restoring::SetTimersGoing() {
+  const auto needed = criu::HasExpiredPeriodicTimer(stored_->images.ref());
+  // An image too big to be read whole is no reason to fail: then all descriptors are looked at.
+  if (needed.ok() && !*needed) return {};
+  std::vector<pid_t> processes;
+  for (const criu::ImageTask& task : tasks_) processes.push_back(task.pid);
+  return RearmTimers(processes);
 }
 
 Result<void> Restoring::Adopt(pid_t root) {

@@ -31,6 +31,7 @@ const Kind kKinds[] = {
      .options = {"--ghost-limit", "4M"}},
     {.name = "FileLocks", .mode = "locks", .options = {"--file-locks"}},
     {.name = "Events", .mode = "events"},
+    {.name = "PeriodicTimer", .mode = "periodic-timer"},
     {.name = "ListeningSocket", .mode = "listener"},
     {.name = "TwentyProcesses", .mode = "tree", .arguments = {"20"}},
     {.name = "SessionsAndGroups", .mode = "sessions"},
