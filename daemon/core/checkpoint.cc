@@ -11,6 +11,7 @@
 #include "daemon/core/dump_cure.h"
 #include "daemon/core/errors.h"
 #include "daemon/core/image_follower.h"
+#include "daemon/core/link_remaps.h"
 #include "daemon/core/network_lock.h"
 #include "daemon/core/preflight.h"
 #include "daemon/core/target.h"
@@ -60,6 +61,7 @@ class Checkpointing {
   std::optional<Preflight> preflight_;
   CheckpointRecord checkpoint_;
   std::optional<StagedCheckpoint> staged_;
+  std::vector<RemappedFile> remapped_;
   std::optional<ImageFollower> follower_;
   bool recorded_ = false;
   bool committed_ = false;
@@ -115,6 +117,8 @@ Result<void> Checkpointing::Record() {
   operation_.SetCheckpoint(checkpoint_.id);
   operation_.SetContainer(container.id);
   staged_.emplace(TRY(parts_.images.Stage(operation_.id())));
+  if (!preflight_->remapped.empty())
+    TRY(AnnounceLinkRemaps(staged_->work(), checkpoint_.id, preflight_->remapped));
   parts_.containers.Hold(container.id);
   if (!target_->is_new) {
     if (auto state = SetState(container.state, ContainerState::kCheckpointing); !state.ok()) {
@@ -159,12 +163,15 @@ Result<void> Checkpointing::Dump() {
 Result<void> Checkpointing::OnStage(criu::DumpStage stage) {
   if (stage != criu::DumpStage::kPostDump) return {};
   TRY(operation_.CheckGoingOn());
+  if (request_.options.link_remap)
+    remapped_ = TRY(TakeLinkRemaps(staged_->work(), checkpoint_.id, staged_->images()));
   return request_.options.leave_running ? Result<void>() : Commit();
 }
 
 Result<void> Checkpointing::Commit() {
   operation_.Enter("commit");
   Manifest manifest{.stdio = preflight_->stdio, .external = preflight_->external};
+  manifest.remapped = remapped_;
   manifest.files = TRY(staged_->Survey(TRY(follower_->Finish())));
   if (request_.options.tcp_established && !request_.options.leave_running) {
     checkpoint_.network_lock = TRY(NetworkLockOf(checkpoint_.pid, staged_->images()));

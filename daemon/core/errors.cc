@@ -218,6 +218,15 @@ Error CallerGone() {
           .hint = "use --inherit-stdio from a process on the same host that waits for the answer"};
 }
 
+Error LinkRemapTaken(std::string_view path) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "LINK_REMAP_TAKEN",
+          .message = fmt::format("a deleted file of the tree has to be called '{}' for the time of "
+                                 "the restore, but another file has that name",
+                                 path),
+          .hint = "try again if another tree is restored there, else move that file away"};
+}
+
 Error OperationCancelled(std::string_view stage) {
   return {.code = Code::kCancelled,
           .reason = "OPERATION_CANCELLED",

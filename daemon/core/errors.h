@@ -56,6 +56,7 @@ Error TerminalGone(const CheckpointId& id);
 Error TcpNotAllowed(const CheckpointId& id);
 Error LogUnusable(std::string_view path, const Error& why);
 Error CallerGone();
+Error LinkRemapTaken(std::string_view path);
 
 // How an operation ended.
 Error OperationCancelled(std::string_view stage);

@@ -7,12 +7,21 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/base/files.h"
+#include "daemon/base/log.h"
 #include "daemon/base/sync.h"
+#include "daemon/core/link_remaps.h"
 
 namespace crd {
 namespace {
 
 constexpr const char* kManifest = "manifest.json";
+
+// A staging directory, and the names outside of it that belong to it.
+Result<void> RemoveUnfinished(FdRef staging, const std::string& name, FdRef directory) {
+  RemoveAbandonedLinkRemaps(directory);
+  TRY(RemoveLinkRemaps(directory));
+  return RemoveTreeAt(staging, name);
+}
 
 }  // namespace
 
@@ -37,7 +46,9 @@ Result<StagedCheckpoint> ImageStore::Stage(const OperationId& operation) {
 
 StagedCheckpoint::~StagedCheckpoint() {
   // What stays behind is removed at the next start.
-  if (!name_.empty() && work_.valid()) static_cast<void>(RemoveTreeAt(staging_, name_));
+  if (name_.empty() || !work_.valid()) return;
+  if (const auto removed = RemoveUnfinished(staging_, name_, work()); !removed.ok())
+    spdlog::warn("{}, ignoring until the next start", removed.error().message);
 }
 
 Result<std::vector<ManifestFile>> StagedCheckpoint::Survey(
@@ -67,7 +78,10 @@ Result<void> StagedCheckpoint::Commit(const CheckpointId& id, const Manifest& ma
     return Error::Errno("move the images of checkpoint {} into place", id);
   }
   name_.clear();
-  Cleanup remove([&] { static_cast<void>(RemoveTreeAt(checkpoints_, id.str())); });
+  Cleanup remove([&] {
+    static_cast<void>(RemoveLinkRemaps(work()));
+    static_cast<void>(RemoveTreeAt(checkpoints_, id.str()));
+  });
   TRY(SyncAll(written.ref(), manifest));
   remove.Cancel();
   return {};
@@ -97,15 +111,25 @@ Result<StoredCheckpoint> ImageStore::Open(const CheckpointId& id) const {
 }
 
 Result<void> ImageStore::Remove(const CheckpointId& id) {
+  const auto directory = OpenDirectoryAt(checkpoints_.ref(), id.str());
+  if (directory.ok()) TRY(RemoveLinkRemaps(directory->ref()));
   TRY(RemoveTreeAt(checkpoints_.ref(), id.str()));
   return Sync(checkpoints_.ref(), "the directory of checkpoints");
 }
 
 Result<void> ImageStore::RemoveStaging() {
   for (const std::string& name : TRY(ListDirectory(staging_.ref()))) {
-    TRY(RemoveTreeAt(staging_.ref(), name));
+    const auto directory = OpenDirectoryAt(staging_.ref(), name);
+    const auto removed = directory.ok() ? RemoveUnfinished(staging_.ref(), name, directory->ref())
+                                        : RemoveTreeAt(staging_.ref(), name);
+    if (!removed.ok()) spdlog::warn("{}, ignoring until the next start", removed.error().message);
   }
   return {};
+}
+
+void ImageStore::EndAbandonedRestore(const CheckpointId& id) const {
+  const auto directory = OpenDirectoryAt(checkpoints_.ref(), id.str());
+  if (directory.ok()) RemoveAbandonedLinkRemaps(directory->ref());
 }
 
 Result<std::uint64_t> ImageStore::FreeBytes() const { return crd::FreeBytes(checkpoints_.ref()); }

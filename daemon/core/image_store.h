@@ -68,7 +68,10 @@ class ImageStore {
   Result<StagedCheckpoint> Stage(const OperationId& operation);
   // kDataLoss if the manifest is missing or was changed, kNotFound if the directory is gone.
   [[nodiscard]] Result<StoredCheckpoint> Open(const CheckpointId& id) const;
+  // With the names that were made for its deleted files.
   Result<void> Remove(const CheckpointId& id);
+  // Removes what a restore that nobody finished left beside such files. Only while nothing runs.
+  void EndAbandonedRestore(const CheckpointId& id) const;
   // Removes every staging directory. Only while nothing is staged: at start.
   Result<void> RemoveStaging();
   [[nodiscard]] Result<std::uint64_t> FreeBytes() const;

@@ -164,6 +164,10 @@ std::optional<Error> FileInspector::CheckPath(const TreeProcess& process, const 
       error = refusal::ForeignMount(process, where, path);
     } else if (!named.ok() && named.error().sys_errno == ENOENT) {
       if (!options_.link_remap) error = refusal::NeedsLinkRemap(process, where, path);
+      if (options_.link_remap && path.starts_with('/'))
+        remapped_.push_back({.directory = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1)),
+                             .name = "",
+                             .inode = status.inode});
     } else if (!same) {
       error = refusal::PathReused(process, where, path);
     }

@@ -11,6 +11,7 @@
 #include "daemon/base/proc.h"
 #include "daemon/core/descriptors.h"
 #include "daemon/core/inspect_processes.h"
+#include "daemon/core/link_remaps.h"
 #include "daemon/core/obstacles.h"
 #include "daemon/core/process_tree.h"
 #include "daemon/criu/criu.h"
@@ -30,6 +31,8 @@ class FileInspector {
   // Everything but pipes, sockets and terminals. What vanishes meanwhile is skipped.
   std::vector<Obstacle> Inspect(const TreeProcess& process, const proc::ProcDir& directory,
                                 const std::vector<Descriptor>& descriptors);
+  // With link_remap: the files seen so far for which CRIU will make a name.
+  [[nodiscard]] const std::vector<RemappedFile>& remapped() const { return remapped_; }
 
  private:
   std::optional<Error> CheckDescriptor(const TreeProcess& process, const proc::ProcDir& directory,
@@ -52,9 +55,10 @@ class FileInspector {
   const Namespaces& own_;
   const Namespaces& of_root_;
   std::map<std::pair<std::string, bool>, Result<FileStatus>> looked_up_;
-  std::optional<std::set<ino_t>> namespaces_;         // that the tree or crd is in
-  std::optional<std::set<std::uint64_t>> mounts_;     // of crd's mount namespace
-  std::optional<std::set<ino_t>> locked_;             // files that somebody has locked
+  std::optional<std::set<ino_t>> namespaces_;      // that the tree or crd is in
+  std::optional<std::set<std::uint64_t>> mounts_;  // of crd's mount namespace
+  std::optional<std::set<ino_t>> locked_;          // files that somebody has locked
+  std::vector<RemappedFile> remapped_;
   std::set<std::pair<dev_t, ino_t>> reported_files_;  // so that each is named once
 };
 

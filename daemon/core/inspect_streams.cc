@@ -97,6 +97,7 @@ void Findings::Append(Findings other) {
   move(other.obstacles, obstacles);
   move(other.stdio, stdio);
   move(other.external, external);
+  move(other.remapped, remapped);
 }
 
 Findings InspectPipes(const ProcessTree& tree, const std::vector<Descriptor>& descriptors) {

@@ -16,6 +16,7 @@ struct Findings {
   std::vector<Obstacle> obstacles;
   std::vector<StdioLink> stdio;
   std::vector<std::string> external;
+  std::vector<RemappedFile> remapped;
 
   void Append(Findings other);
 };

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "daemon/criu/images.h"
+
 namespace crd {
 
 using nlohmann::json;
@@ -32,6 +34,22 @@ json ToJson(const Error& error) {
           {"stage", error.stage},
           {"sys_errno", error.sys_errno},
           {"log_lines", error.log_lines}};
+}
+
+json ToJson(const RemappedFile& file) {
+  return {{"directory", file.directory}, {"name", file.name}, {"inode", file.inode}};
+}
+
+Result<RemappedFile> RemappedFileFromJson(const json& object) {
+  RemappedFile file{.directory = TRY(Member<std::string>(object, "directory", "")),
+                    .name = TRY(Member<std::string>(object, "name", "")),
+                    .inode = TRY(Member<ino_t>(object, "inode", 0))};
+  if (!file.directory.starts_with('/') ||
+      (!file.name.empty() && !criu::IsLinkRemapName(file.name))) {
+    return Error{.code = Code::kDataLoss,
+                 .message = fmt::format("'{}/{}' is no name of CRIU's", file.directory, file.name)};
+  }
+  return file;
 }
 
 Result<criu::DumpOptions> DumpOptionsFromJson(const json& object) {

@@ -7,6 +7,7 @@
 
 #include "daemon/base/error.h"
 #include "daemon/base/result.h"
+#include "daemon/core/link_remaps.h"
 #include "daemon/criu/criu.h"
 
 namespace crd {
@@ -17,9 +18,12 @@ namespace crd {
 nlohmann::json ToJson(const criu::DumpOptions& options);
 nlohmann::json ToJson(const criu::DumpStatistics& statistics);
 nlohmann::json ToJson(const Error& error);
+nlohmann::json ToJson(const RemappedFile& file);
 
 Result<criu::DumpOptions> DumpOptionsFromJson(const nlohmann::json& object);
 Result<criu::DumpStatistics> DumpStatisticsFromJson(const nlohmann::json& object);
+// Refuses names and directories that crd must not touch.
+Result<RemappedFile> RemappedFileFromJson(const nlohmann::json& object);
 // What cannot be read is left out: half an explanation is better than none.
 Error ErrorFromJson(const nlohmann::json& object);
 

@@ -111,11 +111,13 @@ std::string Serialize(const Manifest& manifest) {
                {"checkpoint", CheckpointToJson(manifest.checkpoint)},
                {"external", manifest.external},
                {"stdio", json::array()},
-               {"files", json::array()}};
+               {"files", json::array()},
+               {"remapped", json::array()}};
   for (const StdioLink& link : manifest.stdio) body["stdio"].push_back(StdioLinkToJson(link));
   for (const ManifestFile& file : manifest.files) {
     body["files"].push_back({{"name", file.name}, {"size", file.size}, {"digest", file.digest}});
   }
+  for (const RemappedFile& file : manifest.remapped) body["remapped"].push_back(ToJson(file));
   // A digest over the body's own text: JSON objects come out sorted, so parsing and writing again
   // gives the same text.
   const std::string digest = DigestOf(Dump(body));
@@ -140,6 +142,7 @@ Result<Manifest> ParseManifest(std::string_view text) {
   manifest.checkpoint = TRY(CheckpointFromJson(body.value("checkpoint", json::object())));
   manifest.stdio = TRY(Array<StdioLink>(body, "stdio", StdioLinkFromJson));
   manifest.files = TRY(Array<ManifestFile>(body, "files", FileFromJson));
+  manifest.remapped = TRY(Array<RemappedFile>(body, "remapped", RemappedFileFromJson));
   manifest.external =
       TRY(Array<std::string>(body, "external", [](const json& item) -> Result<std::string> {
         if (item.is_string()) return item.get<std::string>();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/base/result.h"
+#include "daemon/core/link_remaps.h"
 #include "daemon/core/preflight.h"
 #include "daemon/core/records.h"
 
@@ -26,6 +27,7 @@ struct Manifest {
   std::vector<StdioLink> stdio;
   std::vector<std::string> external;
   std::vector<ManifestFile> files;  // by name
+  std::vector<RemappedFile> remapped;
 
   [[nodiscard]] bool complete() const;
   [[nodiscard]] std::uint64_t TotalBytes() const;

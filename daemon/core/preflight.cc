@@ -70,6 +70,7 @@ class TreeInspector {
       Add(InspectProcess(process, may_read_limits));
       if (!process.zombie()) InspectInside(process, files);
     }
+    findings_.remapped = files.remapped();
     findings_.Append(InspectPipes(tree_, descriptors_));
     findings_.Append(InspectTerminals(tree_, descriptors_, options_));
     findings_.Append(InspectSockets(tree_, descriptors_, options_));
@@ -127,6 +128,7 @@ Result<Preflight> InspectTree(pid_t root, const criu::DumpOptions& options,
                    .obstacles = std::move(findings.obstacles),
                    .stdio = std::move(findings.stdio),
                    .external = std::move(findings.external),
+                   .remapped = std::move(findings.remapped),
                    .memory_bytes = memory};
 }
 

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "daemon/base/result.h"
+#include "daemon/core/link_remaps.h"
 #include "daemon/core/obstacles.h"
 #include "daemon/core/process_tree.h"
 #include "daemon/criu/criu.h"
@@ -33,10 +34,11 @@ struct StdioLink {
 
 struct Preflight {
   ProcessTree tree;
-  std::vector<Obstacle> obstacles;    // empty: nothing is known to stand in the way
-  std::vector<StdioLink> stdio;       // one per key
-  std::vector<std::string> external;  // for DumpRequest::external, and RestoreRequest::external
-  std::uint64_t memory_bytes = 0;     // ProcessTree::MemoryBytes()
+  std::vector<Obstacle> obstacles;     // empty: nothing is known to stand in the way
+  std::vector<StdioLink> stdio;        // one per key
+  std::vector<std::string> external;   // for DumpRequest::external, and RestoreRequest::external
+  std::vector<RemappedFile> remapped;  // files that CRIU will make names for; only with link_remap
+  std::uint64_t memory_bytes = 0;      // ProcessTree::MemoryBytes()
 };
 
 struct PreflightContext {

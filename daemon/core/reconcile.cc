@@ -119,6 +119,15 @@ Result<void> RemoveUnknownLogs(const EngineParts& parts) {
   return {};
 }
 
+// What cannot be removed now, a name on a file system that is read-only for one, is no reason not
+// to start: the checkpoint stays what it is, and can be removed later.
+bool RemoveImages(const EngineParts& parts, const CheckpointId& id) {
+  const auto removed = parts.images.Remove(id);
+  if (!removed.ok())
+    spdlog::warn("checkpoint={} remove it: {}, ignoring", id, removed.error().message);
+  return removed.ok();
+}
+
 ContainerRecord Ended(ContainerRecord container, const Observed& observed, WallMicros now) {
   container.ended_us = now;
   const auto exit = observed.exits.find(container.id);
@@ -201,9 +210,14 @@ Result<void> Reconcile(const EngineParts& parts, std::map<std::string, UniqueFd>
   const Observed observed = TRY(Observe(parts, recorded, kept));
   ReconcilePlan plan = PlanReconcile(recorded, observed, parts.clock.Wall());
 
-  for (const CheckpointId& id : plan.remove) TRY(parts.images.Remove(id));
+  for (const OperationRecord& operation : recorded.operations) {
+    if (operation.kind == OperationKind::kRestore)
+      parts.images.EndAbandonedRestore(operation.checkpoint_id);
+  }
+  for (const CheckpointId& id : plan.remove) static_cast<void>(RemoveImages(parts, id));
   TRY(parts.images.RemoveStaging());
-  for (const CheckpointId& id : plan.finish_deleting) TRY(parts.images.Remove(id));
+  std::erase_if(plan.finish_deleting,
+                [&](const CheckpointId& id) { return !RemoveImages(parts, id); });
   std::set<std::string> keep;
   for (const ContainerRecord& container : plan.watch) keep.insert("ct-" + container.id.str());
 

@@ -10,6 +10,7 @@
 #include "daemon/base/log.h"
 #include "daemon/core/damage.h"
 #include "daemon/core/errors.h"
+#include "daemon/core/link_remaps.h"
 #include "daemon/core/network_lock.h"
 #include "daemon/core/pids.h"
 #include "daemon/core/stdio.h"
@@ -60,6 +61,7 @@ class Restoring {
   UniqueFd directory_;  // of the container's log
   std::optional<RestoreStdio> stdio_;
   std::optional<Cgroup> cgroup_;
+  std::optional<LentLinkRemaps> lent_;
   std::optional<PidFd> root_;
   bool recorded_ = false;
 };
@@ -171,6 +173,7 @@ Result<void> Restoring::Restore() {
                                .cgroup = cgroup_->directory(),
                                .deadline = operation_.deadline()};
   stdio_->ApplyTo(request);
+  lent_.emplace(TRY(LentLinkRemaps::Lend(checkpoint_.id, stored_->manifest.remapped)));
   auto report = parts_.criu.Restore(
       request, [this](criu::RestoreStage stage, pid_t root) { return OnStage(stage, root); },
       operation_.cancel());

@@ -8,6 +8,7 @@
 
 #include "daemon/base/files.h"
 #include "daemon/core/digest.h"
+#include "daemon/core/link_remaps.h"
 
 namespace crd {
 namespace {
@@ -61,6 +62,10 @@ Verification::Verification(const StoredCheckpoint& checkpoint) {
   const FdRef images = checkpoint.images.ref();
   const std::vector<ManifestFile>& files = checkpoint.manifest.files;
   first_ = FindAdditional(images, files);
+  for (LinkRemapProblem& problem :
+       CheckLinkRemaps(checkpoint.manifest.checkpoint.id, checkpoint.manifest.remapped)) {
+    first_.push_back({std::move(problem.path), std::move(problem.what)});
+  }
   bool waiting = false;
   for (const ManifestFile& file : files) {
     auto damage = CheckSize(images, file);

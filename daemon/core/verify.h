@@ -21,10 +21,10 @@ struct Damage {
 // Compares images with their manifest in two parts: what is quick and must come before CRIU reads
 // anything, and what takes time and may run beside it.
 //
-// At once: missing, additional and resized files, and the digest of everything but big pages files.
-// CRIU 4.2 hangs for ever on a truncated pages file (criu#2899, fixed in 4.3) and crashes on some
-// damaged small ones, but what pages hold is only copied: it has to be right before the tree runs,
-// not before CRIU reads it.
+// At once: the names of deleted files, missing, additional and resized files, and the digest of
+// everything but big pages files. CRIU 4.2 hangs for ever on a truncated pages file (criu#2899,
+// fixed in 4.3) and crashes on some damaged small ones, but what pages hold is only copied: it has
+// to be right before the tree runs, not before CRIU reads it.
 class Verification {
  public:
   // `checkpoint` must outlive it. The rest of the work runs on a thread of its own.

@@ -132,6 +132,17 @@ TEST_F(Checkpoint, RemovedIsGoneFromDiskAndList) {
   EXPECT_THAT(FilesIn(ImagesOf(id)), IsEmpty());
 }
 
+TEST_F(Checkpoint, RemovedTakesItsNamesForDeletedFilesAlong) {
+  std::filesystem::create_directory(dir_ / "files");
+  Victim victim(reaper_, dir_ / "files", "link-remap");
+  ASSERT_TRUE(victim.Started());
+  const auto before = FilesIn(dir_ / "files");
+  const std::string id = Checkpointed(victim, {"--link-remap"});
+  EXPECT_NE(FilesIn(dir_ / "files"), before);
+  EXPECT_EQ(crctl_({"rm", id}).exit, 0);
+  EXPECT_EQ(FilesIn(dir_ / "files"), before);
+}
+
 TEST_F(Checkpoint, OfADifferentOneMayTakeTheNameOfARemovedOne) {
   Victim victim(reaper_, dir_.path(), "counter");
   ASSERT_TRUE(victim.Started());

@@ -29,6 +29,7 @@ const Kind kKinds[] = {
      .mode = "ghost",
      .arguments = {"3072"},
      .options = {"--ghost-limit", "4M"}},
+    {.name = "DeletedNameOfALinkedFile", .mode = "link-remap", .options = {"--link-remap"}},
     {.name = "FileLocks", .mode = "locks", .options = {"--file-locks"}},
     {.name = "Events", .mode = "events"},
     {.name = "PeriodicTimer", .mode = "periodic-timer"},

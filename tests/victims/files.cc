@@ -52,18 +52,29 @@ void Ghost(Self& self, const Arguments& arguments) {
   KeepWriting(self, fd, size, activity);
 }
 
-void LinkRemap(Self& self, const Arguments&) {
+void LinkRemap(Self& self, const Arguments& arguments) {
   const int activity = self.Activities(1);
-  constexpr std::size_t kSize = 4096;
+  // MiB that it holds besides.
+  const std::string memory(static_cast<std::size_t>(arguments.Number(0, 0)) << 20U, 'm');
   const std::string path = self.Beside("first-name");
   const std::string other = self.Beside("other-name");
   const int fd = Make(self, path);
-  Fill(self, fd, kSize);
   ::unlink(other.c_str());
   self.RequireCall(::link(path.c_str(), other.c_str()), "give the file another name");
   self.RequireCall(::unlink(path.c_str()), "delete the first name");
   self.Ready();
-  KeepWriting(self, fd, kSize, activity);
+  // What is written to it is in the file that still has a name. What was written before is not
+  // asked for: the file is no part of a checkpoint, and is not what it was at that time.
+  for (std::uint64_t count = 1;; ++count) {
+    self.Require(::pwrite(fd, &count, sizeof count, 0) == sizeof count, "write the file");
+    std::uint64_t found = 0;
+    const int again = self.RequireCall(::open(other.c_str(), O_RDONLY | O_CLOEXEC), "open it");
+    self.Require(::pread(again, &found, sizeof found, 0) == sizeof found, "read the file");
+    ::close(again);
+    self.Require(found == count, "it is another file");
+    self.Tick(activity, count);
+    Self::Pause();
+  }
 }
 
 // The parent holds the locks; a child finds each held, over and over.
