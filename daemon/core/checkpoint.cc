@@ -1,5 +1,6 @@
 #include "daemon/core/checkpoint.h"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "daemon/core/network_lock.h"
 #include "daemon/core/preflight.h"
 #include "daemon/core/target.h"
+#include "daemon/criu/images.h"
 
 namespace crd {
 namespace {
@@ -163,6 +165,10 @@ Result<void> Checkpointing::Dump() {
 Result<void> Checkpointing::OnStage(criu::DumpStage stage) {
   if (stage != criu::DumpStage::kPostDump) return {};
   TRY(operation_.CheckGoingOn());
+  const bool has_terminal =
+      std::any_of(preflight_->stdio.begin(), preflight_->stdio.end(),
+                  [](const StdioLink& link) { return link.kind == StdioLink::Kind::kTerminal; });
+  if (has_terminal) TRY(criu::ForgetTerminalSessions(staged_->images()));
   if (request_.options.link_remap)
     remapped_ = TRY(TakeLinkRemaps(staged_->work(), checkpoint_.id, staged_->images()));
   return request_.options.leave_running ? Result<void>() : Commit();

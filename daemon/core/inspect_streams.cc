@@ -157,13 +157,14 @@ Findings InspectTerminals(const ProcessTree& tree, const std::vector<Descriptor>
       findings.obstacles.push_back(
           {process.pid, refusal::SecondTerminal(process, descriptor.fd, descriptor.link)});
     } else {
-      findings.stdio.push_back(
-          {.kind = StdioLink::Kind::kTerminal,
-           .key = fmt::format("tty[{:x}:{:x}]", use.status.rdev, use.status.device),
-           .pid = process.pid,
-           .fd = descriptor.fd,
-           .readable = descriptor.readable,
-           .writable = descriptor.writable});
+      const std::string key = fmt::format("tty[{:x}:{:x}]", use.status.rdev, use.status.device);
+      findings.external.push_back(key);
+      findings.stdio.push_back({.kind = StdioLink::Kind::kTerminal,
+                                .key = key,
+                                .pid = process.pid,
+                                .fd = descriptor.fd,
+                                .readable = descriptor.readable,
+                                .writable = descriptor.writable});
     }
   }
   return findings;

@@ -22,10 +22,10 @@ struct StdioLink {
   enum class Kind {
     kPipe,      // may be anything else after the restore; without inherit a pipe to nowhere
     kSocket,    // the same, but CRIU does not restore it without inherit
-    kTerminal,  // only with shell_job; another terminal, which CRIU takes from its descriptor 0
+    kTerminal,  // only with shell_job; any other terminal, which does not control the tree
   };
   Kind kind = Kind::kPipe;
-  std::string key;  // for RestoreRequest::inherit: "pipe:[123]", "socket:[123]"
+  std::string key;  // for RestoreRequest::inherit: "pipe:[123]", "socket:[123]", "tty[8800:1a]"
   pid_t pid = 0;    // the first process that has it, root first
   int fd = -1;      // the lowest descriptor there
   bool readable = false;

@@ -189,6 +189,7 @@ Result<void> Restoring::OnStage(criu::RestoreStage stage, pid_t root) {
     return RecordDamage(parts_.inventory, checkpoint_.id, damages);
   TRY(Adopt(root));
   TRY(stdio_->SetAppend());
+  TRY(stdio_->KeepTerminal());
   TRY(SetTimersGoing());
   return operation_.CheckGoingOn();
 }

@@ -36,6 +36,14 @@ FdRef Choose(const std::vector<UniqueFd>& descriptors, const StdioLink& link) {
   return descriptors[static_cast<std::size_t>(wanted)].ref();
 }
 
+// The first of the descriptors that is one.
+FdRef FindTerminal(const std::vector<UniqueFd>& descriptors) {
+  for (const UniqueFd& descriptor : descriptors) {
+    if (::isatty(descriptor.get()) == 1) return descriptor.ref();
+  }
+  return FdRef(-1);
+}
+
 }  // namespace
 
 Result<RestoreStdio> RestoreStdio::Open(const CheckpointId& checkpoint,
@@ -49,10 +57,11 @@ Result<RestoreStdio> RestoreStdio::Open(const CheckpointId& checkpoint,
   FdRef null(-1);
   for (const StdioLink& link : links) {
     if (link.kind == StdioLink::Kind::kTerminal) {
-      if (stdio.from_caller_ == nullptr || ::isatty(stdio.from_caller_->front().get()) != 1) {
-        return errors::TerminalGone(checkpoint);
-      }
-      stdio.terminal_ = true;
+      const bool is_there =
+          stdio.from_caller_ != nullptr && FindTerminal(*stdio.from_caller_).valid();
+      if (!is_there) return errors::TerminalGone(checkpoint);
+      stdio.terminal_ = TRY(OpenTerminal(*stdio.from_caller_));
+      stdio.links_.push_back({.key = link.key, .target = stdio.terminal_->fd.ref()});
       continue;
     }
     Link place{.key = link.key, .fd = link.fd, .pid = link.pid};
@@ -80,8 +89,31 @@ Result<RestoreStdio> RestoreStdio::Open(const CheckpointId& checkpoint,
 
 void RestoreStdio::ApplyTo(criu::RestoreRequest& request) const {
   for (const Link& link : links_) request.inherit.emplace_back(link.key, link.target);
-  if (!terminal_) return;
-  for (std::size_t i = 0; i < 3; ++i) request.stdio[i] = (*from_caller_)[i].ref();
+}
+
+Result<RestoreStdio::Terminal> RestoreStdio::OpenTerminal(
+    const std::vector<UniqueFd>& descriptors) {
+  const std::string path = fmt::format("/proc/self/fd/{}", FindTerminal(descriptors).get());
+  Terminal terminal;
+  terminal.fd.reset(::open(path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  if (!terminal.fd.valid()) return Error::Errno("open the caller's terminal");
+  struct stat status {};
+  if (::fstat(terminal.fd.get(), &status) != 0) return Error::Errno("stat the caller's terminal");
+  terminal.owner = status.st_uid;
+  terminal.group = status.st_gid;
+  if (::ioctl(terminal.fd.get(), TIOCGWINSZ, &terminal.size) != 0)
+    return Error::Errno("ask the caller's terminal for its size");
+  return terminal;
+}
+
+Result<void> RestoreStdio::KeepTerminal() const {
+  if (!terminal_.has_value()) return {};
+  const int fd = terminal_->fd.get();
+  if (::ioctl(fd, TIOCSWINSZ, &terminal_->size) != 0 ||
+      ::fchown(fd, terminal_->owner, terminal_->group) != 0) {
+    return Error::Errno("give the caller's terminal its size and owner back");
+  }
+  return {};
 }
 
 Result<void> RestoreStdio::SetAppend() const {

@@ -1,10 +1,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include <sys/ioctl.h>
+#include <sys/types.h>
 
 #include "daemon/base/ids.h"
 #include "daemon/base/result.h"
@@ -26,7 +30,7 @@ class RestoreStdio {
                                    const std::variant<StdioToLog, StdioFromCaller>& wanted,
                                    const std::string& log_path);
 
-  // Sets RestoreRequest::inherit and ::stdio; the request must not outlive this.
+  // Sets RestoreRequest::inherit; the request must not outlive this.
   void ApplyTo(criu::RestoreRequest& request) const;
   // The log that is written to, empty if none is.
   [[nodiscard]] const std::string& log_path() const { return log_path_; }
@@ -34,6 +38,9 @@ class RestoreStdio {
   // streams would overwrite each other in one log. Puts the flag right on the restored tree's own
   // descriptors, while nothing runs yet (criu 4.2, pipes.c: reopen_pipe).
   [[nodiscard]] Result<void> SetAppend() const;
+  // CRIU gives the caller's terminal the owner and the size of the tree's old one (criu 4.2, tty.c:
+  // restore_tty_params); its modes are the program's business. Puts both back.
+  [[nodiscard]] Result<void> KeepTerminal() const;
 
  private:
   struct Link {
@@ -46,7 +53,16 @@ class RestoreStdio {
   std::vector<Link> links_;
   std::vector<UniqueFd> opened_;
   std::shared_ptr<const std::vector<UniqueFd>> from_caller_;
-  bool terminal_ = false;
+  // Opened anew, so that reading and writing go through one descriptor, whatever the caller has it
+  // open for, and its flags are not shared with the caller.
+  struct Terminal {
+    UniqueFd fd;
+    winsize size{};
+    uid_t owner = 0;
+    gid_t group = 0;
+  };
+  static Result<Terminal> OpenTerminal(const std::vector<UniqueFd>& descriptors);
+  std::optional<Terminal> terminal_;
   std::string log_path_;
 };
 

@@ -84,14 +84,9 @@ Result<Connection> Connection::Open(Children& children, const ConnectionSpec& sp
 
   LaunchSpec launch{
       .argv = {spec.path, "--no-default-config", "swrk", std::to_string(kSocketInCriu)},
-      .descriptors = {{theirs.ref(), kSocketInCriu}}};
-  UniqueFd complaints;
-  if (!spec.stdio[2].valid()) complaints.reset(::memfd_create("criu-stderr", MFD_CLOEXEC));
-  for (int i = 0; i < 3; ++i) {
-    FdRef source = spec.stdio[static_cast<std::size_t>(i)];
-    if (!source.valid()) source = i == 2 && complaints.valid() ? complaints.ref() : null.ref();
-    launch.descriptors.emplace_back(source, i);
-  }
+      .descriptors = {{theirs.ref(), kSocketInCriu}, {null.ref(), 0}, {null.ref(), 1}}};
+  UniqueFd complaints(::memfd_create("criu-stderr", MFD_CLOEXEC));
+  launch.descriptors.emplace_back(complaints.valid() ? complaints.ref() : null.ref(), 2);
   launch.descriptors.insert(launch.descriptors.end(), spec.inherit.begin(), spec.inherit.end());
 
   Child child = TRY(children.Launch(launch));

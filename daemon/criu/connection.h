@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,14 +36,13 @@ struct Ending {
 };
 
 struct ConnectionSpec {
-  std::string path;  // of CRIU
-  // CRIU's 0, 1, 2; /dev/null where not valid, except that stderr is kept for Complaints().
-  std::array<FdRef, 3> stdio = {FdRef(-1), FdRef(-1), FdRef(-1)};
+  std::string path;                            // of CRIU
   std::vector<std::pair<FdRef, int>> inherit;  // ours -> CRIU's, all above 3
 };
 
-// One `criu swrk` process and the socket to it (AF_UNIX SOCK_SEQPACKET, a protobuf message per
-// packet; no message of CRIU's comes near the limit of 1 MiB). Knows nothing of the messages.
+// One `criu swrk` process, its descriptors 0 and 1 /dev/null, and the socket to it (AF_UNIX
+// SOCK_SEQPACKET, a protobuf message per packet; no message of CRIU's comes near the limit of 1
+// MiB). Knows nothing of the messages.
 //
 // Belongs to one thread, which must live as long as the process when CRIU is to restore: it is the
 // restored tree's parent. CRIU is killed and reaped when the connection goes out of scope.
@@ -79,7 +77,7 @@ class Connection {
 
   Child child_;
   UniqueFd socket_;
-  UniqueFd complaints_;  // a memfd; not valid when stderr is somebody else's
+  UniqueFd complaints_;  // a memfd
   bool killed_ = false;
 };
 

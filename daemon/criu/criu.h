@@ -97,10 +97,8 @@ struct RestoreRequest {
   bool shell_job = false;
   bool link_remap = false;
   std::vector<std::string> external;
-  // Key of the resource in the images ("pipe:[123]") and what takes its place.
+  // Key of the resource in the images ("pipe:[123]", "tty[8800:1a]") and what takes its place.
   std::vector<std::pair<std::string, FdRef>> inherit;
-  // CRIU's own descriptors 0, 1, 2 where valid; a shell job takes its terminal from them.
-  FdRef stdio[3] = {FdRef(-1), FdRef(-1), FdRef(-1)};
   // CRIU and with it the restored tree run in this cgroup2: what a failed restore leaves behind is
   // killed through it.
   FdRef cgroup{-1};

@@ -157,7 +157,6 @@ Result<RestoreReport> SwrkCriu::Restore(const RestoreRequest& request,
   const criu_rpc::criu_opts options = TRY(RestoreOptionsFor(request));
   TRY(ForgetEarlier(request.work, kRestoreLog, kRestoreStatisticsFile));
   ConnectionSpec spec{.path = path_};
-  std::copy(std::begin(request.stdio), std::end(request.stdio), spec.stdio.begin());
   for (std::size_t i = 0; i < request.inherit.size(); ++i) {
     spec.inherit.emplace_back(request.inherit[i].second, kFirstInherited + static_cast<int>(i));
   }

@@ -3,6 +3,9 @@
 #include <sstream>
 #include <string>
 
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
 #include "tests/integration/support/integration_test.h"
 #include "tests/integration/support/pty.h"
 
@@ -186,6 +189,55 @@ TEST_F(ShellJob, NeedsAnOptionThatIsNamed) {
   ASSERT_TRUE(victim_.Started());
   EXPECT_TRUE(Refused(crctl_({"checkpoint", "--pid", victim_.PidText()}), "--shell-job"));
   Greet(first_, "still here");
+}
+
+TEST_F(ShellJob, GoesOnOnTheTerminalOfWhoeverRestoresIt) {
+  ASSERT_TRUE(victim_.Started());
+  Greet(first_, "one");
+  const std::string checkpoint = Checkpointed(victim_, {"--shell-job"});
+  EXPECT_THAT(ReadUntil(first_.master(), "status"), HasSubstr("status 137"));
+  for (const char* text : {"two", "three"}) {
+    const Pty second;
+    Launch launch{.argv = Shell(),
+                  .environment = {},
+                  .in = On(second),
+                  .out = On(second),
+                  .err = On(second),
+                  .inherited = {},
+                  .new_session = true};
+    const auto restore = crctl_.CommandLine({"restore", checkpoint, "--wait", "--inherit-stdio"});
+    launch.argv.insert(launch.argv.end(), restore.begin(), restore.end());
+    Process shell(reaper_, launch);
+    Greet(second, text);
+    // The end of its input, typed.
+    ASSERT_TRUE(WriteText(second.master(), "\x04"));
+    EXPECT_THAT(ReadUntil(second.master(), "status"), HasSubstr("status 0"));
+  }
+}
+
+TEST_F(ShellJob, LeavesSizeAndOwnerOfTheNewTerminalAlone) {
+  ASSERT_TRUE(victim_.Started());
+  const std::string checkpoint = Checkpointed(victim_, {"--shell-job"});
+  const Pty second;
+  const winsize size{.ws_row = 33, .ws_col = 77, .ws_xpixel = 0, .ws_ypixel = 0};
+  ASSERT_EQ(::ioctl(second.master().get(), TIOCSWINSZ, &size), 0);
+  ASSERT_EQ(::chown(second.path().c_str(), 12, 34), 0);
+  const auto restore = crctl_.Start({"restore", checkpoint, "--wait", "--inherit-stdio"},
+                                    {.argv = {},
+                                     .environment = {},
+                                     .in = On(second),
+                                     .out = On(second),
+                                     .err = {.path = dir_ / "crctl.err"},
+                                     .inherited = {}});
+  Greet(second, "hello");
+  winsize now{};
+  ASSERT_EQ(::ioctl(second.master().get(), TIOCGWINSZ, &now), 0);
+  EXPECT_EQ(now.ws_row, 33);
+  EXPECT_EQ(now.ws_col, 77);
+  struct stat status {};
+  ASSERT_EQ(::stat(second.path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 12U);
+  EXPECT_EQ(status.st_gid, 34U);
 }
 
 TEST_F(ShellJob, IsNotRestoredWithoutATerminal) {

@@ -309,6 +309,7 @@ TEST_F(PreflightFilesTest, TerminalDrivenFromOutsideNeedsShellJob) {
   struct stat status {};
   ASSERT_EQ(::fstat(slave, &status), 0);
   EXPECT_EQ(preflight.stdio[0].key, fmt::format("tty[{:x}:{:x}]", status.st_rdev, status.st_dev));
+  EXPECT_THAT(preflight.external, ElementsAre(preflight.stdio[0].key));
 }
 
 TEST_F(PreflightFilesTest, TerminalDrivenFromWithinIsFine) {
