@@ -59,7 +59,11 @@ std::vector<Obstacle> InspectSessions(const ProcessTree& tree, const criu::DumpO
   std::vector<Obstacle> obstacles;
   const TreeProcess& root = tree.root();
   const bool root_leads = root.sid == root.pid;
-  if (!root_leads && !options.shell_job) {
+  for (const TreeProcess& process : tree.processes()) {
+    if (process.sid == 0)
+      obstacles.push_back({process.pid, refusal::SessionOutsideNamespace(process)});
+  }
+  if (!root_leads && root.sid != 0 && !options.shell_job) {
     obstacles.push_back({root.pid, refusal::NotSessionLeader(root)});
   }
   std::set<pid_t> seen;

@@ -127,6 +127,14 @@ Error NotSessionLeader(const TreeProcess& root) {
                 "pass --shell-job, or start the program with setsid");
 }
 
+Error SessionOutsideNamespace(const TreeProcess& process) {
+  return Refuse("SESSION_OUTSIDE_NAMESPACE",
+                fmt::format("the session of {} is led by a process outside of its pid namespace",
+                            process.Describe()),
+                "CRIU cannot restore such a session, with --shell-job or without: start the "
+                "program with setsid");
+}
+
 Error LeaderOutside(const TreeProcess& process, std::string_view what, std::string_view leader) {
   return Refuse(
       "LEADER_OUTSIDE",

@@ -44,6 +44,8 @@ Error OtherUser(const TreeProcess& process);
 Error ExitedMainThread(const TreeProcess& process);
 Error PendingTrap(const TreeProcess& process);
 Error NotSessionLeader(const TreeProcess& root);
+// The leader of its session lives in another pid namespace: its sid is 0.
+Error SessionOutsideNamespace(const TreeProcess& process);
 // `what` is "session" or "process group"; its leader is alive and not in the tree.
 Error LeaderOutside(const TreeProcess& process, std::string_view what, std::string_view leader);
 Error NestedNamespace(const TreeProcess& process, std::string_view kind);

@@ -33,6 +33,13 @@ inline pid_t ForkDying() {
   for (;;) ::pause();
 }
 
+// Puts this process into a session whose leader is in its pid namespace, where it is in none: tests
+// that are started from outside of the namespace (unshare --pid) have the session id 0, and so
+// would every tree that leads no session of its own.
+inline void EnsureSession() {
+  if (::getsid(0) == 0) ::setsid();
+}
+
 // A fork of the test that does something and then sleeps until this goes out of scope. Leads its
 // own session, has no descriptors but 0, 1 and 2, and those are /dev/null unless they are given.
 class TestProcess {
@@ -51,6 +58,7 @@ class TestProcess {
       const Options& options, const std::function<void()>& body = [] {}) {
     int ready[2];
     if (::pipe2(ready, O_CLOEXEC) != 0) std::abort();
+    EnsureSession();
     pid_ = ForkDying();
     if (pid_ == 0) Run(options, body, ready[1]);
     ::close(ready[1]);

@@ -1,5 +1,6 @@
 #include "daemon/core/preflight.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <thread>
@@ -7,8 +8,10 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "daemon/core/inspect_processes.h"
 #include "tests/unit/core/preflight_fixture.h"
@@ -166,6 +169,32 @@ TEST(PreflightTest, SessionLedFromOutsideNeedsShellJob) {
   const TestProcess process(options);
   EXPECT_THAT(Reasons(process.pid()), ElementsAre("NEEDS_SHELL_JOB"));
   EXPECT_THAT(Reasons(process.pid(), {.shell_job = true}), IsEmpty());
+}
+
+TEST(PreflightTest, SessionLedFromOutsideOfThePidNamespaceIsInTheWay) {
+  const pid_t outside = ::fork();
+  if (outside == 0) {
+    if (::unshare(CLONE_NEWPID | CLONE_NEWNS) != 0) ::_exit(2);
+    const pid_t init = ::fork();
+    if (init == 0) {
+      Must(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
+      Must(::mount("proc", "/proc", "proc", 0, nullptr) == 0);
+      const pid_t root = ForkDying();
+      if (root == 0) SleepForEver();
+      for (const bool shell_job : {false, true}) {
+        const auto reasons = Reasons(root, {.shell_job = shell_job});
+        Must(std::count(reasons.begin(), reasons.end(), "SESSION_OUTSIDE_NAMESPACE") == 1);
+        Must(std::count(reasons.begin(), reasons.end(), "NEEDS_SHELL_JOB") == 0);
+      }
+      ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(init, &status, 0);
+    ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(outside, &status, 0), outside);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(PreflightTest, ChildInASessionOfSomebodyElseIsInTheWay) {

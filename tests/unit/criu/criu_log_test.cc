@@ -74,6 +74,11 @@ INSTANTIATE_TEST_SUITE_P(
         Line{"UNSUPPORTED_FILE", kRefused,
              "(00.02) Error (criu/files-ext.c:94): Can't dump file 4 of that type [20600] (chr "
              "10:232)\n"},
+        Line{"SESSION_OUTSIDE_NAMESPACE", kRefused,
+             "(00.02) Error (criu/cr-dump.c:1681): A session leader of 7(7) is outside of its pid "
+             "namespace"},
+        Line{"LINK_REMAP", Code::kAborted,
+             "(00.02) Error (criu/files-reg.c:1161): Can't link remap to tmp/x: File exists"},
         Line{"SHELL_JOB", kRefused,
              "(00.02) Error (criu/pstree.c:304): The root process 42 is not a session leader. "
              "Consider using --shell-job option\n"},

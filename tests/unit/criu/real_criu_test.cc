@@ -8,8 +8,8 @@
 #include <optional>
 #include <sstream>
 
-#include <linux/close_range.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -21,6 +21,7 @@
 #include "daemon/criu/swrk_criu.h"
 #include "tests/support/result_matchers.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_process.h"
 #include "tests/unit/criu/criu_path.h"
 
 namespace crd::criu {
@@ -53,6 +54,7 @@ class RealCriuTest : public ::testing::Test {
   void SetUp() override {
     // What the test runner left open, its growing log, would be part of every tree made here.
     ASSERT_EQ(::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC), 0);
+    testing::EnsureSession();
     ASSERT_EQ(criu_->problem(), "");
   }
 
