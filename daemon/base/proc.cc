@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstring>
+#include <map>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -247,6 +248,28 @@ Result<std::vector<Mapping>> ReadNamedMappings(const ProcDir& process) {
                         .path = std::string(path)});
   }
   return mappings;
+}
+
+Result<std::vector<SharedMemory>> ReadSharedMemory(const ProcDir& process) {
+  const std::string text = TRY(process.Read("maps"));
+  std::map<std::pair<dev_t, ino_t>, std::uint64_t> sizes;
+  for (std::string_view rest = text; !rest.empty();) {
+    // The same lines as above.
+    std::string_view line = Cut(rest, '\n');
+    const auto begin = Number<std::uint64_t>(Cut(line, '-'), 16);
+    const auto end = Number<std::uint64_t>(Cut(line, ' '), 16);
+    const std::string_view access = Cut(line, ' ');
+    Cut(line, ' ');
+    const auto major = Number<unsigned>(Cut(line, ':'), 16);
+    const auto minor = Number<unsigned>(Cut(line, ' '), 16);
+    const auto inode = Number<ino_t>(Cut(line, ' '));
+    if (!access.ends_with('s') || major != 0 || inode == 0) continue;
+    sizes[{makedev(major, minor), inode}] += end - begin;
+  }
+  std::vector<SharedMemory> objects;
+  for (const auto& [object, bytes] : sizes)
+    objects.push_back({.device = object.first, .inode = object.second, .bytes = bytes});
+  return objects;
 }
 
 Result<ino_t> ReadNamespace(const ProcDir& process, const std::string& name) {

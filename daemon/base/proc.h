@@ -107,6 +107,15 @@ struct Mapping {
 // segments of a library) only the first.
 Result<std::vector<Mapping>> ReadNamedMappings(const ProcDir& process);
 
+// An object that a process has mapped shared and that is on no disk: shared anonymous memory, a
+// memfd, System V memory, a file of tmpfs (or of another file system without a device).
+struct SharedMemory {
+  dev_t device = 0;
+  ino_t inode = 0;
+  std::uint64_t bytes = 0;  // of all its mappings there
+};
+Result<std::vector<SharedMemory>> ReadSharedMemory(const ProcDir& process);
+
 // Inode of /proc/PID/ns/NAME; 0 where the kernel lacks this kind of namespace.
 Result<ino_t> ReadNamespace(const ProcDir& process, const std::string& name);
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <csignal>
+#include <map>
 #include <set>
+#include <utility>
 
 namespace crd {
 namespace {
@@ -49,6 +51,25 @@ Result<ThreadState> ReadThreads(const proc::ProcDir& process, const proc::Status
   return state;
 }
 
+// The size of all different shared memory objects, each as far as any process has it mapped.
+std::uint64_t MappedSharedBytes(const std::vector<TreeProcess>& processes) {
+  std::map<std::pair<dev_t, ino_t>, std::uint64_t> objects;
+  for (const TreeProcess& process : processes) {
+    if (process.shared_bytes == 0) continue;
+    const Result<proc::ProcDir> directory = proc::ProcDir::Open(process.pid);
+    if (!directory.ok()) continue;
+    const Result<std::vector<proc::SharedMemory>> all = proc::ReadSharedMemory(directory.value());
+    if (!all.ok()) continue;
+    for (const proc::SharedMemory& memory : all.value()) {
+      std::uint64_t& bytes = objects[{memory.device, memory.inode}];
+      bytes = std::max(bytes, memory.bytes);
+    }
+  }
+  std::uint64_t sum = 0;
+  for (const auto& [object, bytes] : objects) sum += bytes;
+  return sum;
+}
+
 }  // namespace
 
 std::string TreeProcess::Describe() const { return fmt::format("{} (pid {})", comm, pid); }
@@ -60,9 +81,15 @@ const TreeProcess* ProcessTree::Find(pid_t pid) const {
 }
 
 std::uint64_t ProcessTree::MemoryBytes() const {
-  std::uint64_t bytes = 0;
-  for (const TreeProcess& process : processes_) bytes += process.memory_bytes;
-  return bytes;
+  std::uint64_t of_one = 0;
+  std::uint64_t shared = 0;
+  for (const TreeProcess& process : processes_) {
+    of_one += process.private_bytes;
+    shared += process.shared_bytes;
+  }
+  // Each alone may be too much: the sum counts what several have once for each of them, the
+  // mappings what nobody has ever touched.
+  return of_one + std::min(shared, mapped_shared_bytes_);
 }
 
 Result<TreeProcess> ReadProcess(pid_t pid) {
@@ -70,23 +97,23 @@ Result<TreeProcess> ReadProcess(pid_t pid) {
   proc::Stat stat = TRY(proc::ReadStat(directory));
   const proc::Status status = TRY(proc::ReadStatus(directory));
   const ThreadState threads = TRY(ReadThreads(directory, status));
-  return TreeProcess{
-      .pid = pid,
-      .ppid = stat.ppid,
-      .pgid = stat.pgid,
-      .sid = stat.sid,
-      .state = stat.state,
-      .start_time = stat.start_time,
-      .threads = status.threads,
-      .tracer = threads.tracer,
-      .tty = stat.tty,
-      .kernel_thread = stat.kernel_thread,
-      .pending_trap = threads.pending_trap,
-      .comm = std::move(stat.comm),
-      .command_line = TRY(proc::ReadCommandLine(directory)),
-      .uid = status.uid,
-      .gid = status.gid,
-      .memory_bytes = status.anonymous_bytes + status.shared_bytes + status.swapped_bytes};
+  return TreeProcess{.pid = pid,
+                     .ppid = stat.ppid,
+                     .pgid = stat.pgid,
+                     .sid = stat.sid,
+                     .state = stat.state,
+                     .start_time = stat.start_time,
+                     .threads = status.threads,
+                     .tracer = threads.tracer,
+                     .tty = stat.tty,
+                     .kernel_thread = stat.kernel_thread,
+                     .pending_trap = threads.pending_trap,
+                     .comm = std::move(stat.comm),
+                     .command_line = TRY(proc::ReadCommandLine(directory)),
+                     .uid = status.uid,
+                     .gid = status.gid,
+                     .private_bytes = status.anonymous_bytes + status.swapped_bytes,
+                     .shared_bytes = status.shared_bytes};
 }
 
 Result<ProcessTree> ReadProcessTree(pid_t root) {
@@ -107,7 +134,8 @@ Result<ProcessTree> ReadProcessTree(pid_t root) {
       return std::move(process).error();
     }
   }
-  return ProcessTree(std::move(processes));
+  const std::uint64_t shared = MappedSharedBytes(processes);
+  return ProcessTree(std::move(processes), shared);
 }
 
 std::vector<pid_t> ReadAncestors(pid_t pid) {

@@ -29,7 +29,8 @@ struct TreeProcess {
   std::string command_line;  // shortened; empty for a zombie
   proc::Ids uid;
   proc::Ids gid;
-  std::uint64_t memory_bytes = 0;  // resident anonymous and shared memory, and what is swapped out
+  std::uint64_t private_bytes = 0;  // anonymous memory, resident and swapped out
+  std::uint64_t shared_bytes = 0;   // resident shared memory, whoever else has it too
 
   [[nodiscard]] bool zombie() const { return state == 'Z' || state == 'X'; }
   [[nodiscard]] ProcessIdentity identity() const { return {.pid = pid, .start_time = start_time}; }
@@ -40,18 +41,20 @@ struct TreeProcess {
 // A process and its descendants: the root first, every parent before its children. Never empty.
 class ProcessTree {
  public:
-  explicit ProcessTree(std::vector<TreeProcess> processes) : processes_(std::move(processes)) {}
+  explicit ProcessTree(std::vector<TreeProcess> processes, std::uint64_t mapped_shared_bytes = 0)
+      : processes_(std::move(processes)), mapped_shared_bytes_(mapped_shared_bytes) {}
 
   [[nodiscard]] const TreeProcess& root() const { return processes_.front(); }
   [[nodiscard]] const std::vector<TreeProcess>& processes() const { return processes_; }
   [[nodiscard]] const TreeProcess* Find(pid_t pid) const;
   [[nodiscard]] bool Contains(pid_t pid) const { return Find(pid) != nullptr; }
-  // An upper estimate of what CRIU will write as pages: it counts shared memory once per process
-  // that has it resident, and pages of zeros, which CRIU leaves out.
+  // An upper estimate of what CRIU will write as pages: shared memory once, however many processes
+  // have it, and pages of zeros, which CRIU leaves out.
   [[nodiscard]] std::uint64_t MemoryBytes() const;
 
  private:
   std::vector<TreeProcess> processes_;
+  std::uint64_t mapped_shared_bytes_;  // size of all different shared memory that is mapped
 };
 
 // Reads one process. kNotFound when there is none.

@@ -98,6 +98,54 @@ TEST(ProcessTreeTest, MemoryCountsPrivateAndSharedPagesButNoFiles) {
   EXPECT_LT(tree.MemoryBytes(), 3 * kSize);
 }
 
+TEST(ProcessTreeTest, MemoryThatProcessesShareCountsOnce) {
+  constexpr std::size_t kSize = 16U << 20U;
+  const TestProcess root([] {
+    void* memory =
+        ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    Must(memory != MAP_FAILED);
+    std::memset(memory, 1, kSize);
+    for (int i = 0; i < 3; ++i) {
+      int done[2];
+      Must(::pipe(done) == 0);
+      if (ForkDying() == 0) {
+        std::memset(memory, 2, kSize);
+        Must(::write(done[1], "d", 1) == 1);
+        SleepForEver();
+      }
+      char byte = 0;
+      Must(::read(done[0], &byte, 1) == 1);
+    }
+  });
+  ASSERT_OK_AND_ASSIGN(const ProcessTree tree, ReadProcessTree(root.pid()));
+  ASSERT_EQ(tree.processes().size(), 4U);
+  EXPECT_GE(tree.MemoryBytes(), kSize);
+  EXPECT_LT(tree.MemoryBytes(), 2 * kSize);
+}
+
+TEST(ProcessTreeTest, DifferentSharedMemoryOfProcessesIsAddedUp) {
+  constexpr std::size_t kSize = 16U << 20U;
+  const TestProcess root([] {
+    for (int i = 0; i < 2; ++i) {
+      int done[2];
+      Must(::pipe(done) == 0);
+      if (ForkDying() == 0) {
+        void* memory =
+            ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        Must(memory != MAP_FAILED);
+        std::memset(memory, 2, kSize);
+        Must(::write(done[1], "d", 1) == 1);
+        SleepForEver();
+      }
+      char byte = 0;
+      Must(::read(done[0], &byte, 1) == 1);
+    }
+  });
+  ASSERT_OK_AND_ASSIGN(const ProcessTree tree, ReadProcessTree(root.pid()));
+  EXPECT_GE(tree.MemoryBytes(), 2 * kSize);
+  EXPECT_LT(tree.MemoryBytes(), 3 * kSize);
+}
+
 TEST(ProcessTreeTest, ZombieIsSeenAsSuch) {
   const TestProcess root([] {
     const pid_t child = ::fork();
