@@ -89,7 +89,7 @@ Result<void> Checkpointing::Prepare() {
   const pid_t root = TRY(ResolvePid(parts_, request_.target));
   preflight_ =
       TRY(InspectTree(root, request_.options,
-                      {.self = ::getpid(), .busy_roots = claims_.BusyPids(operation_.id())}));
+                      {.self = ::getpid(), .busy = claims_.BusyPids(operation_.id())}));
   if (!preflight_->obstacles.empty()) return errors::CannotBeDumped(preflight_->obstacles);
   target_.emplace(TRY(OpenTarget(parts_, preflight_->tree.root())));
   std::vector<pid_t> pids;

@@ -41,11 +41,11 @@ Result<void> Claim::OwnCheckpoint(const CheckpointId& id) {
   return {};
 }
 
-std::set<pid_t> Claims::BusyPids(const OperationId& operation) const {
+std::map<pid_t, OperationId> Claims::BusyPids(const OperationId& operation) const {
   const std::lock_guard lock(mutex_);
-  std::set<pid_t> busy;
+  std::map<pid_t, OperationId> busy;
   for (const auto& [pid, holder] : pids_) {
-    if (holder != operation) busy.insert(pid);
+    if (holder != operation) busy.emplace(pid, holder);
   }
   return busy;
 }

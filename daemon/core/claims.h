@@ -2,7 +2,6 @@
 
 #include <map>
 #include <mutex>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -41,7 +40,7 @@ class Claim {
 class Claims {
  public:
   // Pids that operations other than `operation` have.
-  [[nodiscard]] std::set<pid_t> BusyPids(const OperationId& operation) const;
+  [[nodiscard]] std::map<pid_t, OperationId> BusyPids(const OperationId& operation) const;
 
  private:
   friend class Claim;

@@ -118,7 +118,7 @@ Result<std::vector<Obstacle>> Engine::Check(const CheckRequest& request) {
   if (const auto* target = std::get_if<Target>(&request.subject)) {
     const pid_t root = TRY(ResolvePid(parts_, *target));
     return TRY(InspectTree(root, request.options,
-                           {.self = ::getpid(), .busy_roots = claims_.BusyPids(nobody)}))
+                           {.self = ::getpid(), .busy = claims_.BusyPids(nobody)}))
         .obstacles;
   }
   return FindRestoreObstacles(parts_, claims_,

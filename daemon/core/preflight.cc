@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/base/proc.h"
+#include "daemon/core/errors.h"
 #include "daemon/core/inspect_files.h"
 #include "daemon/core/inspect_processes.h"
 #include "daemon/core/inspect_sockets.h"
@@ -42,11 +43,13 @@ Result<void> CheckBusy(const TreeProcess& root, const PreflightContext& context)
       std::find(above_crd.begin(), above_crd.end(), root.pid) != above_crd.end()) {
     return refusal::DaemonInTree(root);
   }
-  if (context.busy_roots.empty()) return {};
+  if (context.busy.empty()) return {};
   for (const pid_t ancestor : ReadAncestors(root.pid)) {
-    if (context.busy_roots.count(ancestor) > 0) return refusal::InsideBusyTree(root, ancestor);
+    if (context.busy.contains(ancestor)) return refusal::InsideBusyTree(root, ancestor);
   }
-  for (const pid_t busy : context.busy_roots) {
+  const auto itself = context.busy.find(root.pid);
+  if (itself != context.busy.end()) return errors::TreeBusy(root.pid, itself->second);
+  for (const auto& [busy, operation] : context.busy) {
     const std::vector<pid_t> ancestors = ReadAncestors(busy);
     if (std::find(ancestors.begin(), ancestors.end(), root.pid) != ancestors.end()) {
       return refusal::ContainsBusyTree(root, busy);

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
 #include <sys/types.h>
 
+#include "daemon/base/ids.h"
 #include "daemon/base/result.h"
 #include "daemon/core/link_remaps.h"
 #include "daemon/core/obstacles.h"
@@ -42,8 +43,8 @@ struct Preflight {
 };
 
 struct PreflightContext {
-  pid_t self = 0;              // crd's own pid
-  std::set<pid_t> busy_roots;  // roots of other trees under checkpoint or restore, without this one
+  pid_t self = 0;                     // crd's own pid
+  std::map<pid_t, OperationId> busy;  // processes that other operations work on
 };
 
 // Looks at a tree as CRIU 4.2 will, without touching or stopping it: reads /proc, and the kernel's

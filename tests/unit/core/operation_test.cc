@@ -125,7 +125,7 @@ TEST(Claims, APidBelongsToOneOperation) {
   {
     Claim other(claims, second);
     EXPECT_THAT(other.Pids({12, 11}), Refuses("TREE_BUSY"));
-    EXPECT_EQ(claims.BusyPids(second), (std::set<pid_t>{10, 11}));
+    EXPECT_EQ(claims.BusyPids(second), (std::map<pid_t, OperationId>{{10, first}, {11, first}}));
     EXPECT_THAT(other.Pids({12}), IsOk());
   }
   EXPECT_THAT(one.Pids({12}), IsOk());
