@@ -4,15 +4,15 @@
 #define SELECT_CHECKPOINT                                                                 \
   "SELECT id, name, state, pid, command, processes, container_id, created_us, ready_us, " \
   "size_bytes, options, statistics, stages, criu_version, kernel_release, host, "         \
-  "digests_complete, problem, network_lock FROM checkpoints "
+  "problem, network_lock FROM checkpoints "
 
 namespace crd::store {
 
 constexpr std::string_view CheckpointTable::kPut = R"sql(
 INSERT INTO checkpoints (id, name, state, pid, command, processes, container_id, created_us,
   ready_us, size_bytes, options, statistics, stages, criu_version, kernel_release, host,
-  digests_complete, problem, network_lock)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+  problem, network_lock)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
 ON CONFLICT (id) DO UPDATE SET
   name = excluded.name, state = excluded.state, pid = excluded.pid, command = excluded.command,
   processes = excluded.processes, container_id = excluded.container_id,
@@ -20,8 +20,7 @@ ON CONFLICT (id) DO UPDATE SET
   size_bytes = excluded.size_bytes, options = excluded.options, statistics = excluded.statistics,
   stages = excluded.stages, criu_version = excluded.criu_version,
   kernel_release = excluded.kernel_release, host = excluded.host,
-  digests_complete = excluded.digests_complete, problem = excluded.problem,
-  network_lock = excluded.network_lock)sql";
+  problem = excluded.problem, network_lock = excluded.network_lock)sql";
 
 constexpr std::string_view CheckpointTable::kDelete = "DELETE FROM checkpoints WHERE id = ?1";
 
@@ -57,7 +56,7 @@ void CheckpointTable::Bind(Statement& statement, const Row& row) {
   statement.BindAll(row.id, row.name, row.state, row.pid, row.command, row.processes,
                     row.container_id, row.created_us, row.ready_us, row.size_bytes, row.options,
                     row.statistics, row.stages, row.criu_version, row.kernel_release, row.host,
-                    row.digests_complete, row.problem, row.network_lock);
+                    row.problem, row.network_lock);
 }
 
 CheckpointRow CheckpointTable::Read(Columns columns) {
@@ -77,7 +76,6 @@ CheckpointRow CheckpointTable::Read(Columns columns) {
                        .criu_version = columns.Text(),
                        .kernel_release = columns.Text(),
                        .host = columns.Text(),
-                       .digests_complete = columns.Boolean(),
                        .problem = columns.Text(),
                        .network_lock = columns.Text()};
 }

@@ -27,7 +27,6 @@ struct CheckpointRow {
   std::string criu_version;
   std::string kernel_release;
   std::string host;
-  bool digests_complete = false;
   std::string problem;
   std::string network_lock;
   bool operator==(const CheckpointRow&) const = default;

@@ -28,25 +28,24 @@ inline constexpr std::int64_t kApplicationId = 0x63726400;
 // text, not the claim.
 inline constexpr char kSchemaVersion1[] = R"sql(
 CREATE TABLE checkpoints (
-  id               TEXT    NOT NULL PRIMARY KEY,
-  name             TEXT    NOT NULL,
-  state            TEXT    NOT NULL,
-  pid              INTEGER NOT NULL,
-  command          TEXT    NOT NULL,
-  processes        INTEGER NOT NULL,
-  container_id     TEXT    NOT NULL,
-  created_us       INTEGER NOT NULL,
-  ready_us         INTEGER NOT NULL,
-  size_bytes       INTEGER NOT NULL,
-  options          TEXT    NOT NULL,
-  statistics       TEXT    NOT NULL,
-  stages           TEXT    NOT NULL,
-  criu_version     TEXT    NOT NULL,
-  kernel_release   TEXT    NOT NULL,
-  host             TEXT    NOT NULL,
-  digests_complete INTEGER NOT NULL,
-  problem          TEXT    NOT NULL,
-  network_lock     TEXT    NOT NULL
+  id             TEXT    NOT NULL PRIMARY KEY,
+  name           TEXT    NOT NULL,
+  state          TEXT    NOT NULL,
+  pid            INTEGER NOT NULL,
+  command        TEXT    NOT NULL,
+  processes      INTEGER NOT NULL,
+  container_id   TEXT    NOT NULL,
+  created_us     INTEGER NOT NULL,
+  ready_us       INTEGER NOT NULL,
+  size_bytes     INTEGER NOT NULL,
+  options        TEXT    NOT NULL,
+  statistics     TEXT    NOT NULL,
+  stages         TEXT    NOT NULL,
+  criu_version   TEXT    NOT NULL,
+  kernel_release TEXT    NOT NULL,
+  host           TEXT    NOT NULL,
+  problem        TEXT    NOT NULL,
+  network_lock   TEXT    NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX checkpoints_name_held ON checkpoints (name)
   WHERE name <> '' AND state IN ('creating', 'ready', 'damaged', 'deleting');

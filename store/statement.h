@@ -66,7 +66,6 @@ class Columns {
   [[nodiscard]] std::optional<std::int64_t> OptionalInteger() {
     return statement_.OptionalInteger(next_++);
   }
-  [[nodiscard]] bool Boolean() { return Integer() != 0; }
   [[nodiscard]] std::string Text() { return statement_.Text(next_++); }
 
  private:

@@ -52,7 +52,6 @@ std::string Describe(const v1::Checkpoint& checkpoint) {
   details.Add("ready", When(checkpoint.ready_us()));
   details.Add("size", FormatSize(checkpoint.size_bytes()));
   details.Add("directory", checkpoint.directory());
-  details.Add("digests", checkpoint.digests_complete() ? "complete" : "still being made");
   details.Add("options", fmt::format("{}", fmt::join(DumpFlags(checkpoint.options()), " ")));
   details.Add("network lock", checkpoint.network_lock());
   details.Add("host", checkpoint.host());

@@ -183,7 +183,6 @@ Result<void> Checkpointing::Commit() {
     checkpoint_.network_lock = TRY(NetworkLockOf(checkpoint_.pid, staged_->images()));
   }
   checkpoint_.size_bytes = static_cast<std::int64_t>(manifest.TotalBytes());
-  checkpoint_.digests_complete = manifest.complete();
   manifest.checkpoint = checkpoint_;
   TRY(staged_->Commit(checkpoint_.id, manifest));
   CheckpointRecord ready = checkpoint_;

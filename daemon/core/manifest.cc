@@ -1,7 +1,5 @@
 #include "daemon/core/manifest.h"
 
-#include <algorithm>
-
 #include "daemon/core/digest.h"
 #include "daemon/core/json.h"
 
@@ -93,11 +91,6 @@ std::string Dump(const json& value) {
 }
 
 }  // namespace
-
-bool Manifest::complete() const {
-  return std::all_of(files.begin(), files.end(),
-                     [](const ManifestFile& f) { return !f.digest.empty(); });
-}
 
 std::uint64_t Manifest::TotalBytes() const {
   std::uint64_t total = 0;

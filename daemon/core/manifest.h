@@ -18,7 +18,7 @@ namespace crd {
 struct ManifestFile {
   std::string name;  // in images/, no directories
   std::uint64_t size = 0;
-  std::string digest;  // empty: not computed yet
+  std::string digest;
   bool operator==(const ManifestFile&) const = default;
 };
 
@@ -29,7 +29,6 @@ struct Manifest {
   std::vector<ManifestFile> files;  // by name
   std::vector<RemappedFile> remapped;
 
-  [[nodiscard]] bool complete() const;
   [[nodiscard]] std::uint64_t TotalBytes() const;
 };
 

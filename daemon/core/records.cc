@@ -60,7 +60,6 @@ store::CheckpointRow ToRow(const CheckpointRecord& record) {
           .criu_version = record.criu_version,
           .kernel_release = record.kernel_release,
           .host = record.host,
-          .digests_complete = record.digests_complete,
           .problem = record.problem,
           .network_lock = record.network_lock};
 }
@@ -117,7 +116,6 @@ Result<CheckpointRecord> FromRow(const store::CheckpointRow& row) {
       .criu_version = row.criu_version,
       .kernel_release = row.kernel_release,
       .host = row.host,
-      .digests_complete = row.digests_complete,
       .problem = row.problem,
       .network_lock = row.network_lock};
 }

@@ -42,7 +42,6 @@ struct CheckpointRecord {
   std::string criu_version;
   std::string kernel_release;
   std::string host;
-  bool digests_complete = false;
   std::string problem;
   std::string network_lock;
 };

@@ -30,7 +30,6 @@ std::optional<Damage> CheckSize(FdRef images, const ManifestFile& expected) {
 }
 
 std::optional<Damage> CheckDigest(FdRef images, const ManifestFile& expected) {
-  if (expected.digest.empty()) return std::nullopt;
   const auto file = OpenRegularAt(images, expected.name);
   if (!file.ok()) return Damage{expected.name, "cannot be read: " + file.error().message};
   Digest digest;

@@ -127,7 +127,6 @@ v1::Checkpoint ToProto(const CheckpointRecord& record, const std::string& direct
   message.set_criu_version(record.criu_version);
   message.set_kernel_release(record.kernel_release);
   message.set_host(ValidUtf8(record.host));
-  message.set_digests_complete(record.digests_complete);
   message.set_problem(ValidUtf8(record.problem));
   if (HasImages(record.state)) message.set_directory(ValidUtf8(directory));
   message.set_network_lock(record.network_lock);

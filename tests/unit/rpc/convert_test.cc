@@ -31,7 +31,6 @@ CheckpointRecord SomeCheckpoint() {
           .criu_version = "4.2",
           .kernel_release = "6.1.0",
           .host = "here",
-          .digests_complete = true,
           .problem = "",
           .network_lock = "CRIU-1"};
 }
@@ -60,7 +59,6 @@ TEST(ConvertTest, CheckpointKeepsEveryField) {
   EXPECT_EQ(message.criu_version(), "4.2");
   EXPECT_EQ(message.kernel_release(), "6.1.0");
   EXPECT_EQ(message.host(), "here");
-  EXPECT_TRUE(message.digests_complete());
   EXPECT_EQ(message.directory(), "/var/lib/crd/checkpoints/c1");
   EXPECT_EQ(message.network_lock(), "CRIU-1");
 }

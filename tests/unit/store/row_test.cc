@@ -27,7 +27,6 @@ CheckpointRow FullCheckpoint() {
                        .criu_version = "3.17.1",
                        .kernel_release = "6.1.0",
                        .host = "host",
-                       .digests_complete = true,
                        .problem = "no problem",
                        .network_lock = "nftables"};
 }
