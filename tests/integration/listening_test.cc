@@ -135,6 +135,25 @@ TEST_F(Listening, TheFirstConnectionStartsItAndIsAnswered) {
   ASSERT_TRUE(StartCrd());
 }
 
+TEST_F(Listening, ManyClientsAtTheFirstMomentAreAllAnswered) {
+  EXPECT_EQ(StopCrd(), (ExitStatus{.code = 0}));
+  const std::string socket = dir_ / "activated.sock";
+  std::vector<std::string> argv = {"systemd-socket-activate", "-l", socket};
+  const std::vector<std::string> line = crd_.CommandLine();
+  argv.insert(argv.end(), line.begin(), line.end());
+  Process activate(
+      reaper_, {.argv = argv, .environment = {}, .in = {}, .out = {}, .err = {}, .inherited = {}});
+  ASSERT_TRUE(WaitUntil([&] { return std::filesystem::exists(socket); }));
+  std::vector<std::future<Answer<v1::InfoResponse>>> answers;
+  for (int i = 0; i < 50; ++i) {
+    answers.push_back(std::async(std::launch::async, [&] { return Api(socket).Info(); }));
+  }
+  for (auto& answer : answers) EXPECT_THAT(answer.get(), Worked());
+  activate.Signal(SIGTERM);
+  EXPECT_EQ(activate.Wait(Within(kPatience)), (ExitStatus{.code = 0}));
+  ASSERT_TRUE(StartCrd());
+}
+
 TEST_F(Listening, StoppingLetsRestoredTreesRunOn) {
   Victim victim(reaper_, dir_.path(), "tree");
   ASSERT_TRUE(victim.Started());

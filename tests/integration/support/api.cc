@@ -75,8 +75,10 @@ Api::Api(const std::string& socket) {
   // A channel of its own, and quick to try again: crd is restarted under it.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 10);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 10);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 50);
+  // Not a pause, in spite of its name, but the time that a connection is given to be made, up to
+  // the server's first words (gRPC 1.51).
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 40'000);
   channel_ =
       grpc::CreateCustomChannel("unix://" + socket, grpc::InsecureChannelCredentials(), arguments);
 }
