@@ -63,8 +63,7 @@ Page<OperationView> MergeRunning(Page<OperationRecord> rows, const std::vector<O
   for (const OperationView& view : live) {
     const Position position = PositionOf(view.record);
     if (position >= begin || (!last_page && position < end)) continue;
-    const auto [at, added] = merged.try_emplace(position, view);
-    if (!added && Runs(at->second.record)) at->second = view;
+    merged.insert_or_assign(position, view);
   }
   Page<OperationView> page{.records = {}, .next_token = std::move(rows.next_token)};
   for (auto& [position, view] : merged) {
@@ -79,7 +78,7 @@ Page<OperationView> MergeRunning(Page<OperationRecord> rows, const std::vector<O
 
 Result<Page<OperationView>> ListOperations(Engine& engine, const std::string& token, int limit,
                                            bool all) {
-  // Before the rows are read: what ends in between is found among them.
+  // Before the rows are read: what ends in between is still told as running, and not left out.
   const std::vector<OperationView> live = Running(engine);
   std::vector<OperationState> states;
   if (!all) states.push_back(OperationState::kRunning);
@@ -90,7 +89,7 @@ Result<Page<OperationView>> ListOperations(Engine& engine, const std::string& to
 Result<OperationView> FindOperation(Engine& engine, const std::string& key) {
   auto row = engine.inventory().FindOperation(key);
   if (row.ok()) {
-    const auto operation = Runs(*row) ? engine.FindLive(row->id) : nullptr;
+    const auto operation = engine.FindLive(row->id);
     if (operation != nullptr) return View(*operation);
     return OperationView{.record = std::move(*row), .progress = {}};
   }

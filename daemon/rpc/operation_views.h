@@ -27,8 +27,8 @@ Result<Page<OperationView>> ListOperations(Engine& engine, const std::string& to
 Result<OperationView> FindOperation(Engine& engine, const std::string& key);
 
 // Puts the operations that run where they belong on the page of at most `limit` that `token` asked
-// for and that the inventory answered with `rows`. Of an operation in both the row counts if it has
-// ended there. Pure.
+// for and that the inventory answered with `rows`. Of an operation in both the living one counts:
+// the row tells of its end a moment before what it had (files, claims) is free again. Pure.
 Page<OperationView> MergeRunning(Page<OperationRecord> rows, const std::vector<OperationView>& live,
                                  std::string_view token, int limit);
 

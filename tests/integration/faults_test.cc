@@ -281,6 +281,77 @@ TEST_F(Faults, AClientThatLeavesUndoesTheRestore) {
   ExpectNothingWasLost(victim);
 }
 
+// A crctl whose operation is held by a stopped CRIU.
+class Interrupted : public Faults {
+ protected:
+  std::unique_ptr<Process> Start(const Crctl::Words& words) {
+    auto client = crctl_.Start(words, {.argv = {},
+                                       .environment = {},
+                                       .in = {},
+                                       .out = {.path = dir_ / "out"},
+                                       .err = {.path = dir_ / "err"},
+                                       .inherited = {}});
+    criu_ = AwaitCriu([&] { return !client->Runs(); });
+    SignalPid(criu_, SIGSTOP);
+    return client;
+  }
+  [[nodiscard]] bool Said(const std::string& text) const {
+    return WaitUntil([&] { return Slurp(dir_ / "err").find(text) != std::string::npos; });
+  }
+  pid_t criu_ = -1;
+};
+
+TEST_F(Interrupted, ACheckpointIsUndoneBeforeCrctlSaysSo) {
+  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"64"}});
+  ASSERT_TRUE(victim.Started());
+  const auto client = Start({"checkpoint", "--pid", victim.PidText()});
+  ASSERT_GT(criu_, 0);
+  client->Signal(SIGINT);
+  EXPECT_TRUE(Said("cancelling"));
+  EXPECT_TRUE(client->Runs());
+  SignalPid(criu_, SIGCONT);
+  EXPECT_EQ(client->Wait(Within(kPatience)), (ExitStatus{.code = 128 + SIGINT}));
+  EXPECT_THAT(Slurp(dir_ / "err"), HasSubstr("undone"));
+  EXPECT_THAT(Slurp(dir_ / "out"), IsEmpty());
+  // It has waited: nothing is under way any more.
+  EXPECT_THAT(api_->Operations(), IsEmpty());
+  EXPECT_TRUE(victim.GoesOn());
+  ExpectNothingWasLost(victim);
+}
+
+TEST_F(Interrupted, ARestoreIsUndoneBeforeCrctlSaysSo) {
+  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"64"}});
+  ASSERT_TRUE(victim.Started());
+  const std::string checkpoint = Checkpointed(victim);
+  const auto client = Start({"restore", checkpoint, "--wait"});
+  ASSERT_GT(criu_, 0);
+  client->Signal(SIGINT);
+  EXPECT_EQ(client->Wait(Within(kPatience)), (ExitStatus{.code = 128 + SIGINT}));
+  EXPECT_THAT(Slurp(dir_ / "err"), HasSubstr("undone"));
+  EXPECT_THAT(Slurp(dir_ / "out"), IsEmpty());
+  EXPECT_TRUE(victim.Gone());
+  EXPECT_THAT(api_->Operations(), IsEmpty());
+  EXPECT_EQ(api_->GetCheckpoint(checkpoint)->state(), v1::CHECKPOINT_STATE_READY);
+  ExpectNothingWasLost(victim);
+}
+
+TEST_F(Interrupted, TwiceLeavesAtOnceAndSaysWhatIsNotKnown) {
+  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"64"}});
+  ASSERT_TRUE(victim.Started());
+  const auto client = Start({"checkpoint", "--pid", victim.PidText()});
+  ASSERT_GT(criu_, 0);
+  client->Signal(SIGINT);
+  ASSERT_TRUE(Said("cancelling"));
+  client->Signal(SIGINT);
+  EXPECT_EQ(client->Wait(Within(kPatience)), (ExitStatus{.code = 128 + SIGINT}));
+  EXPECT_THAT(Slurp(dir_ / "err"), HasSubstr("not known"));
+  // It did not wait for the CRIU that still holds the operation.
+  EXPECT_EQ(StateOf(criu_), 'T');
+  SignalPid(criu_, SIGCONT);
+  EXPECT_TRUE(WaitUntil([&] { return api_->Operations().empty(); }));
+  ExpectNothingWasLost(victim);
+}
+
 TEST_F(Faults, ADeadlineRollsTheCheckpointBack) {
   Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"192"}});
   ASSERT_TRUE(victim.Started());

@@ -46,12 +46,12 @@ TEST(OperationViewsTest, TheLivingOneIsNewerThanItsRow) {
   EXPECT_TRUE(page.records[0].progress.has_value());
 }
 
-TEST(OperationViewsTest, ARowThatEndedMeanwhileIsNewerThanTheLivingOne) {
+TEST(OperationViewsTest, ARowThatTellsOfTheEndWaitsForTheLivingOne) {
   const auto page =
       MergeRunning({.records = {Row("a", 10)}, .next_token = ""}, {Live("a", 10)}, "", 10);
   ASSERT_THAT(Ids(page), ElementsAre("a"));
-  EXPECT_EQ(page.records[0].record.state, OperationState::kSucceeded);
-  EXPECT_FALSE(page.records[0].progress.has_value());
+  EXPECT_EQ(page.records[0].record.state, OperationState::kRunning);
+  EXPECT_TRUE(page.records[0].progress.has_value());
 }
 
 TEST(OperationViewsTest, APageIsNeverLongerThanAsked) {
