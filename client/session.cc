@@ -13,8 +13,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::system_clock;
 
-// How long a crd that went away in the middle of a call is waited for: an upgrade takes less.
-constexpr std::chrono::seconds kPatience{5};
+// A call that went on for so long was in good hands: what ends it is a new outage.
+constexpr std::chrono::seconds kSettled{2};
+// Nobody needs to hear of an outage that is shorter.
+constexpr std::chrono::seconds kUntilTold{2};
 constexpr milliseconds kFirstPause{50};
 constexpr milliseconds kLongestPause{1000};
 constexpr std::chrono::seconds kConnectPatience{10};
@@ -36,7 +38,8 @@ Result<void> Session::Run(const Attempt& attempt, const CallOptions& options) {
   TRY(EnsureConnected(deadline));
 
   repeated_ = false;
-  Deadline give_up = SteadyClock::now() + kPatience;
+  std::optional<Deadline> outage;  // when it began
+  bool told = false;
   milliseconds pause = kFirstPause;
   while (true) {
     const auto begun = SteadyClock::now();
@@ -44,14 +47,19 @@ Result<void> Session::Run(const Attempt& attempt, const CallOptions& options) {
     if (done.ok() || done.error().code != Code::kUnavailable) return done;
     channel_.reset();
     const auto now = SteadyClock::now();
-    // It went well for a long time, so this is the first failure of a new kind.
-    if (now - begun > kPatience) {
-      give_up = now + kPatience;
+    if (!outage || now - begun > kSettled) {
+      outage = now;
+      told = false;
       pause = kFirstPause;
     }
     const bool cancelled = options.cancellation != nullptr && options.cancellation->cancelled();
-    const bool too_late = now + pause > give_up || (deadline && system_clock::now() > *deadline);
+    const bool too_late =
+        now + pause > *outage + options.patience || (deadline && system_clock::now() > *deadline);
     if (!options.repeat || cancelled || too_late) return done;
+    if (!told && now - *outage >= kUntilTold) {
+      TellOfOutage(options.patience);
+      told = true;
+    }
     Pause(options.cancellation, pause);
     repeated_ = true;
     pause = std::min(2 * pause, kLongestPause);
@@ -67,6 +75,12 @@ Result<void> Session::RunOnce(const Attempt& attempt, const CallDeadline& deadli
   const grpc::Status status = attempt(channel_, context);
   if (!status.ok()) return FromStatus(status);
   return {};
+}
+
+void Session::TellOfOutage(std::chrono::seconds patience) {
+  err_.Line(fmt::format(
+      "crctl: crd has gone; waiting for it to come back, for {} s at most (Ctrl-C gives up)",
+      patience.count()));
 }
 
 Result<void> Session::EnsureConnected(const CallDeadline& deadline) {

@@ -25,13 +25,23 @@ struct Settings {
   std::chrono::microseconds timeout{0};  // 0: none was given
 };
 
+// An upgrade of crd takes less.
+inline constexpr std::chrono::seconds kReconnectPatience{15};
+// For those who have nothing better to do than to wait for what crd will tell one day: crd may take
+// two minutes to stop, and systemd then a moment to start it.
+inline constexpr std::chrono::seconds kLongReconnectPatience{150};
+
 struct CallOptions {
   // What crd is given to answer; 0: as long as it takes. Repetitions do not prolong it.
   std::chrono::microseconds timeout{0};
   // Ask again when crd goes away in the middle: for calls with a request id and for those that
   // change nothing.
   bool repeat = false;
+  // How long a crd that has gone is waited for, each time anew.
+  std::chrono::seconds patience = kReconnectPatience;
   Cancellation* cancellation = nullptr;
+  // Told the headers of a stream's answer, which come before its first message.
+  std::function<void(const grpc::ClientContext&)> on_headers = {};
 };
 
 // One run of crctl: its settings, its streams, and its connection, which is made for the first
@@ -68,7 +78,8 @@ class Session {
     return response;
   }
 
-  // One question, any number of answers; `take` says false when it wants no more.
+  // One question, any number of answers; `take` says false when it wants no more. It may change
+  // `request`, which is read again when crd has to be asked again.
   template <typename Stub, typename Request, typename Message>
   Result<void> Stream(std::unique_ptr<grpc::ClientReader<Message>> (Stub::*method)(
                           grpc::ClientContext*, const Request&),
@@ -78,6 +89,10 @@ class Session {
         [&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext& context) {
           Stub stub(channel);
           const auto reader = (stub.*method)(&context, request);
+          if (options.on_headers) {
+            reader->WaitForInitialMetadata();
+            options.on_headers(context);
+          }
           Message message;
           bool wanted = true;
           while (wanted && reader->Read(&message)) wanted = take(message);
@@ -97,6 +112,7 @@ class Session {
   Result<void> RunOnce(const Attempt& attempt, const CallDeadline& deadline,
                        Cancellation* cancellation);
   Result<void> EnsureConnected(const CallDeadline& deadline);
+  void TellOfOutage(std::chrono::seconds patience);
 
   Settings settings_;
   Output out_;

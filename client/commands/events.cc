@@ -1,3 +1,4 @@
+#include <charconv>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,6 +28,17 @@ std::string Line(const v1::Event& event) {
   return Printable(line);
 }
 
+// Where a stream that began with what happens from now on began: there a repetition has to begin,
+// too.
+std::int64_t BeginOf(const grpc::ClientContext& context) {
+  const auto& headers = context.GetServerInitialMetadata();
+  const auto header = headers.find("crd-after-sequence");
+  std::int64_t sequence = -1;
+  if (header != headers.end())
+    std::from_chars(header->second.begin(), header->second.end(), sequence);
+  return sequence;
+}
+
 Result<int> Run(Session& session, const Args& args) {
   v1::WatchRequest request;
   request.set_follow(args.follow);
@@ -34,9 +46,19 @@ Result<int> Run(Session& session, const Args& args) {
   request.set_from_now(args.follow && !args.since);
   const std::function<bool(const v1::Event&)> take = [&](const v1::Event& event) {
     session.out().Line(session.settings().json ? ToJson(event) : Line(event));
+    request.set_after_sequence(event.sequence());
     return session.out().failure() == 0;
   };
-  TRY(session.Stream(&v1::ListService::Stub::Watch, request, take, session.Limited()));
+  CallOptions options = session.Limited();
+  options.repeat = true;
+  if (args.follow) options.patience = kLongReconnectPatience;
+  options.on_headers = [&](const grpc::ClientContext& context) {
+    const std::int64_t begin = BeginOf(context);
+    if (!request.from_now() || begin < 0) return;
+    request.set_from_now(false);
+    request.set_after_sequence(begin);
+  };
+  TRY(session.Stream(&v1::ListService::Stub::Watch, request, take, options));
   return kDone;
 }
 

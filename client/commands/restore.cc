@@ -78,8 +78,8 @@ class SignalRoute {
 Result<int> WaitFor(Session& session, const std::string& id) {
   v1::WaitRequest request;
   request.set_container(id);
-  const v1::Container ended =
-      TRY(session.Call(&v1::ContainerService::Stub::Wait, request, {.repeat = true}));
+  const v1::Container ended = TRY(session.Call(&v1::ContainerService::Stub::Wait, request,
+                                               {.repeat = true, .patience = kLongReconnectPatience}));
   if (session.settings().json) session.out().Line(ToJson(ended));
   return ShellStatus(ended);
 }

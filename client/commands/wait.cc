@@ -16,6 +16,7 @@ Result<int> Run(Session& session, const std::string& key) {
   request.set_container(key);
   CallOptions options = session.Limited();
   options.repeat = true;
+  options.patience = kLongReconnectPatience;
   Result<v1::Container> ended = session.Call(&v1::ContainerService::Stub::Wait, request, options);
   if (!ended.ok() && ended.error().code == Code::kDeadlineExceeded) {
     return Error{.code = Code::kDeadlineExceeded,

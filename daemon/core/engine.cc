@@ -144,6 +144,31 @@ Result<CheckpointId> Engine::DeleteCheckpoint(const std::string& key) {
   return id;
 }
 
+Result<Page<CheckpointRecord>> Engine::ListCheckpoints(std::string_view token, int limit,
+                                                       const std::vector<CheckpointState>& states) {
+  auto page = TRY(parts_.inventory.ListCheckpoints(token, limit, states));
+  for (CheckpointRecord& record : page.records) NoticeMissing(record);
+  return page;
+}
+
+Result<CheckpointRecord> Engine::FindCheckpoint(std::string_view key) {
+  CheckpointRecord record = TRY(parts_.inventory.FindCheckpoint(key));
+  NoticeMissing(record);
+  return record;
+}
+
+void Engine::NoticeMissing(CheckpointRecord& record) {
+  if (record.state != CheckpointState::kReady || !parts_.images.IsMissing(record.id)) return;
+  // A deletion that has just begun or ended is no damage: the record says so, or is gone.
+  auto now = parts_.inventory.FindCheckpoint(record.id.str());
+  if (now.ok() && now->state == CheckpointState::kReady) {
+    static_cast<void>(RecordDamage(parts_.inventory, record.id,
+                                   {{.file = "manifest.json", .what = "is missing"}}));
+    now = parts_.inventory.FindCheckpoint(record.id.str());
+  }
+  if (now.ok()) record = std::move(*now);
+}
+
 Result<Engine::Verified> Engine::VerifyCheckpoint(const std::string& key) {
   CheckpointRecord record = TRY(parts_.inventory.FindCheckpoint(key));
   Claim claim(claims_, NewId<OperationId>());

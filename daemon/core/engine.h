@@ -42,6 +42,11 @@ class Engine {
   // exist is an error.
   Result<std::vector<Obstacle>> Check(const CheckRequest& request);
 
+  // As the inventory has them, but a checkpoint whose images somebody has removed by hand turns
+  // `damaged` here: one look at the disk for each ready one.
+  Result<Page<CheckpointRecord>> ListCheckpoints(std::string_view token, int limit,
+                                                 const std::vector<CheckpointState>& states);
+  Result<CheckpointRecord> FindCheckpoint(std::string_view key);
   // Images first, then the record. CHECKPOINT_IN_USE while an operation needs it.
   Result<CheckpointId> DeleteCheckpoint(const std::string& key);
   // Compares every byte; turns the checkpoint `damaged` if it is.
@@ -66,6 +71,8 @@ class Engine {
 
   // Takes nothing new, and returns when nothing runs. See OperationRunner::Drain.
   void Drain(Deadline patience) { runner_.Drain(patience); }
+  // From then on: who waits for what may never come is to be told so.
+  [[nodiscard]] bool stopping() const { return runner_.draining(); }
 
  private:
   // Finds the operation that an earlier call with this request id began, or submits a new one.
@@ -73,6 +80,8 @@ class Engine {
                                            std::string request_text,
                                            std::chrono::microseconds timeout,
                                            OperationRunner::Work work);
+
+  void NoticeMissing(CheckpointRecord& record);
 
   EngineParts parts_;
   Claims claims_;

@@ -110,6 +110,17 @@ Result<StoredCheckpoint> ImageStore::Open(const CheckpointId& id) const {
                           .manifest = std::move(manifest)};
 }
 
+Result<UniqueFd> ImageStore::OpenWork(const OperationId& operation, const CheckpointId& id) const {
+  auto staged = OpenDirectoryAt(staging_.ref(), operation.str());
+  return staged.ok() ? std::move(staged) : OpenDirectoryAt(checkpoints_.ref(), id.str());
+}
+
+bool ImageStore::IsMissing(const CheckpointId& id) const {
+  const std::string manifest = fmt::format("{}/{}", id, kManifest);
+  return ::faccessat(checkpoints_.get(), manifest.c_str(), F_OK, 0) != 0 &&
+         (errno == ENOENT || errno == ENOTDIR);
+}
+
 Result<void> ImageStore::Remove(const CheckpointId& id) {
   const auto directory = OpenDirectoryAt(checkpoints_.ref(), id.str());
   if (directory.ok()) TRY(RemoveLinkRemaps(directory->ref()));

@@ -68,6 +68,12 @@ class ImageStore {
   Result<StagedCheckpoint> Stage(const OperationId& operation);
   // kDataLoss if the manifest is missing or was changed, kNotFound if the directory is gone.
   [[nodiscard]] Result<StoredCheckpoint> Open(const CheckpointId& id) const;
+  // The directory with CRIU's log of a dump, committed or not.
+  [[nodiscard]] Result<UniqueFd> OpenWork(const OperationId& operation,
+                                          const CheckpointId& id) const;
+  // Whether somebody has removed a committed checkpoint behind crd's back. One system call; says
+  // nothing about what its files hold.
+  [[nodiscard]] bool IsMissing(const CheckpointId& id) const;
   // With the names that were made for its deleted files.
   Result<void> Remove(const CheckpointId& id);
   // Removes what a restore that nobody finished left beside such files. Only while nothing runs.

@@ -36,6 +36,11 @@ std::vector<std::shared_ptr<Operation>> OperationRunner::live() const {
   return all;
 }
 
+bool OperationRunner::draining() const {
+  const std::lock_guard lock(mutex_);
+  return draining_;
+}
+
 void OperationRunner::Run() {
   std::unique_lock lock(mutex_);
   for (;;) {

@@ -30,6 +30,8 @@ class OperationRunner {
   Result<void> Submit(std::shared_ptr<Operation> operation, Work work);
   // Operations that have not ended.
   [[nodiscard]] std::vector<std::shared_ptr<Operation>> live() const;
+  // Whether Drain() was called.
+  [[nodiscard]] bool draining() const;
   // Takes nothing new; lets what runs finish until `patience`, cancels what runs then, and returns
   // when everything has ended.
   void Drain(Deadline patience);

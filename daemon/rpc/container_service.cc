@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "daemon/core/errors.h"
 #include "daemon/rpc/convert.h"
 #include "daemon/rpc/parse.h"
 #include "daemon/rpc/status.h"
@@ -12,8 +13,9 @@ namespace {
 // How long a client that has left keeps its thread.
 constexpr auto kPoll = std::chrono::milliseconds(250);
 
-Result<ContainerRecord> AwaitEnd(Inventory& inventory, const std::string& key,
+Result<ContainerRecord> AwaitEnd(Engine& engine, const std::string& key,
                                  const grpc::ServerContext& context) {
+  Inventory& inventory = engine.inventory();
   // By id from now on: a name may come to mean another container.
   const ContainerId id = TRY(inventory.FindContainer(key)).id;
   for (;;) {
@@ -21,6 +23,7 @@ Result<ContainerRecord> AwaitEnd(Inventory& inventory, const std::string& key,
     ContainerRecord record = TRY(inventory.FindContainer(id.str()));
     if (!IsLive(record.state)) return record;
     if (context.IsCancelled()) return ClientLeft();
+    if (engine.stopping()) return errors::ShuttingDown();
     inventory.events().WaitBeyond(seen, kPoll);
   }
 }
@@ -31,7 +34,7 @@ grpc::Status ContainerService::Wait(grpc::ServerContext* context, const v1::Wait
                                     v1::Container* response) {
   return calls_.Query(*context, "ContainerService.Wait", [&]() -> Result<void> {
     const std::string key = TRY(ParseKey("container", request->container()));
-    *response = ToProto(TRY(AwaitEnd(engine_.inventory(), key, *context)));
+    *response = ToProto(TRY(AwaitEnd(engine_, key, *context)));
     return {};
   });
 }

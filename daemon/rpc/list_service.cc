@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "daemon/core/errors.h"
 #include "daemon/rpc/convert.h"
 #include "daemon/rpc/operation_views.h"
 #include "daemon/rpc/parse.h"
@@ -40,9 +41,9 @@ grpc::Status ListService::ListCheckpoints(grpc::ServerContext* context,
                                           const v1::ListRequest* request,
                                           v1::ListCheckpointsResponse* response) {
   return calls_.Query(*context, "ListService.ListCheckpoints", [&]() -> Result<void> {
-    auto page = TRY(engine_.inventory().ListCheckpoints(request->page_token(),
-                                                        ParsePageSize(request->page_size()),
-                                                        CheckpointStates(request->all())));
+    auto page =
+        TRY(engine_.ListCheckpoints(request->page_token(), ParsePageSize(request->page_size()),
+                                    CheckpointStates(request->all())));
     for (const CheckpointRecord& record : page.records) {
       *response->add_checkpoints() = ToProto(record, engine_.CheckpointDirectory(record.id));
     }
@@ -55,7 +56,7 @@ grpc::Status ListService::GetCheckpoint(grpc::ServerContext* context, const v1::
                                         v1::Checkpoint* response) {
   return calls_.Query(*context, "ListService.GetCheckpoint", [&]() -> Result<void> {
     const std::string key = TRY(ParseKey("checkpoint", request->key()));
-    const CheckpointRecord record = TRY(engine_.inventory().FindCheckpoint(key));
+    const CheckpointRecord record = TRY(engine_.FindCheckpoint(key));
     *response = ToProto(record, engine_.CheckpointDirectory(record.id));
     for (const ContainerId& id : TRY(engine_.inventory().ListRestores(record.id))) {
       response->add_restored_container_ids(id.str());
@@ -114,6 +115,7 @@ grpc::Status ListService::Watch(grpc::ServerContext* context, const v1::WatchReq
   return calls_.Query(*context, "ListService.Watch", [&]() -> Result<void> {
     Inventory& inventory = engine_.inventory();
     std::int64_t seen = request->from_now() ? inventory.events().last() : request->after_sequence();
+    context->AddInitialMetadata("crd-after-sequence", std::to_string(seen));
     writer->SendInitialMetadata();
     for (;;) {
       const std::vector<Event> events = TRY(inventory.ListEvents(seen, kEventsAtOnce));
@@ -124,6 +126,7 @@ grpc::Status ListService::Watch(grpc::ServerContext* context, const v1::WatchReq
       if (context->IsCancelled()) return ClientLeft();
       if (events.size() == kEventsAtOnce) continue;
       if (!request->follow()) return {};
+      if (engine_.stopping()) return errors::ShuttingDown();
       inventory.events().WaitBeyond(seen, kPoll);
     }
   });

@@ -1,7 +1,11 @@
 // Records of what was restored: who runs, how it ended, over every kind of end of crd itself.
 #include <chrono>
 #include <csignal>
+#include <filesystem>
+#include <iterator>
+#include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -254,6 +258,75 @@ TEST_F(Containers, AreInSystemdsStoreOnceHoweverOftenCrdIsStarted) {
     ASSERT_TRUE(StartCrdWithKept());
   }
 }
+
+// The next crd answers who waits on this one: one that was killed, and one that was stopped.
+class Waiters : public Containers, public ::testing::WithParamInterface<bool> {
+ protected:
+  // Connections to crd's socket in the test's network namespace, as crd's kernel side sees them.
+  [[nodiscard]] std::size_t Connections() const {
+    std::istringstream lines(Slurp("/proc/thread-self/net/unix"));
+    std::size_t connections = 0;
+    // The sixth column is the state: 03 is connected. The path is the last.
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      std::vector<std::string> columns{std::istream_iterator<std::string>(words), {}};
+      if (columns.size() == 8 && columns[5] == "03" && columns[7] == crd_.socket()) ++connections;
+    }
+    return connections;
+  }
+  // Starts crctl, and returns once it has got through to crd.
+  std::unique_ptr<Process> Connected(const Crctl::Words& words) {
+    const std::size_t before = Connections();
+    auto client = crctl_.Start(words, {.argv = {},
+                                       .environment = {},
+                                       .in = {},
+                                       .out = {.path = dir_ / "out"},
+                                       .err = {.path = dir_ / "err"},
+                                       .inherited = {}});
+    EXPECT_TRUE(WaitUntil([&] { return Connections() > before; }));
+    return client;
+  }
+  [[nodiscard]] bool Replaced() { return GetParam() ? RestartAfterKill9() : Restart(); }
+};
+
+TEST_P(Waiters, AreAnsweredByTheNextCrdToo) {
+  const auto wait = Connected({"wait", "it"});
+  ASSERT_TRUE(Replaced());
+  Order("exit 8");
+  EXPECT_EQ(wait->Wait(Within(kPatience)), (ExitStatus{.code = 0})) << Slurp(dir_ / "err");
+  EXPECT_EQ(Slurp(dir_ / "out"), "8\n");
+}
+
+TEST_P(Waiters, OfARestoreExitAsTheTreeDoes) {
+  Order("exit 1");
+  EXPECT_EQ(Ended().exit().code(), 1);
+  std::filesystem::remove(dir_ / "order");
+  const auto restore = Connected({"restore", checkpoint_, "--wait"});
+  ASSERT_TRUE(WaitUntil([&] { return Slurp(dir_ / "out").size() == 17; }));
+  ASSERT_TRUE(Replaced());
+  Order("exit 8");
+  EXPECT_EQ(restore->Wait(Within(kPatience)), (ExitStatus{.code = 8})) << Slurp(dir_ / "err");
+}
+
+TEST_P(Waiters, ForEventsMissNone) {
+  const auto follow = Connected({"events", "--follow"});
+  // Until it has seen one it may not have begun.
+  ASSERT_TRUE(WaitUntil([&] {
+    Checkpointed(*victim_, {"--leave-running"});
+    return !Slurp(dir_ / "out").empty();
+  }));
+  ASSERT_TRUE(Replaced());
+  Order("exit 8");
+  EXPECT_TRUE(WaitUntil([&] {
+    return Slurp(dir_ / "out").find(container_ + "  exited") != std::string::npos;
+  })) << Slurp(dir_ / "out")
+      << Slurp(dir_ / "err");
+  EXPECT_TRUE(follow->Runs());
+}
+
+INSTANTIATE_TEST_SUITE_P(Crd, Waiters, ::testing::Bool(), [](const auto& tested) {
+  return std::string(tested.param ? "Killed" : "Stopped");
+});
 
 TEST_F(Containers, ThatCrdDidNotStartAreWatchedToo) {
   Victim victim(reaper_, dir_.path(), "counter");

@@ -217,6 +217,22 @@ TEST_F(RestoreRefusals, SayThatTheImagesWereDeletedByHand) {
   EXPECT_THAT(api_->Checkpoints(/*all=*/true), IsEmpty());
 }
 
+TEST_F(RestoreRefusals, KnowFromTheListThatImagesWereDeletedByHand) {
+  Victim victim(reaper_, dir_.path(), "counter");
+  ASSERT_TRUE(victim.Started());
+  const std::string kept = Checkpointed(victim, {"--leave-running"});
+  const std::string deleted = Checkpointed(victim);
+  std::filesystem::remove_all(crd_.state() + "/checkpoints/" + deleted);
+  const auto list = crctl_.Json({"list"})["checkpoints"];
+  ASSERT_EQ(list.size(), 2U);
+  EXPECT_EQ(list[0].value("id", ""), deleted);
+  EXPECT_EQ(list[0].value("state", ""), "CHECKPOINT_STATE_DAMAGED");
+  EXPECT_THAT(list[0].value("problem", ""), HasSubstr("manifest.json"));
+  EXPECT_EQ(list[1].value("state", ""), "CHECKPOINT_STATE_READY");
+  EXPECT_THAT(crctl_({"events"}).out, HasSubstr(deleted + "  damaged"));
+  EXPECT_TRUE(Refused(crctl_({"restore", deleted}), "damaged"));
+}
+
 TEST_F(RestoreRefusals, OfADamagedCheckpointSaySoTheNextTimeToo) {
   Victim victim(reaper_, dir_.path(), "counter");
   ASSERT_TRUE(victim.Started());

@@ -1,10 +1,14 @@
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/base/clock.h"
 #include "tests/unit/client/client_fixture.h"
 
 // What the commands ask, and what they make of the answers.
@@ -192,6 +196,38 @@ TEST_F(Commands, EventsFollowFromNowOnUnlessANumberIsGiven) {
   (void)Run({"events", "--follow"});
   (void)Run({"events", "--follow", "--since", "0"});
   EXPECT_THAT(from_now, ElementsAre(true, false));
+}
+
+TEST_F(Commands, EventsGoOnWhereTheyWereWhenCrdIsReplaced) {
+  std::vector<std::int64_t> after;
+  answers_.watch = [&](ServerContext& context, const v1::WatchRequest& request,
+                       grpc::ServerWriter<v1::Event>& writer) {
+    after.push_back(request.from_now() ? -1 : request.after_sequence());
+    if (after.size() == 3) return Status::OK;
+    context.AddInitialMetadata("crd-after-sequence", "6");
+    writer.SendInitialMetadata();
+    v1::Event event;
+    event.set_sequence(9);
+    if (after.size() == 2) writer.Write(event);
+    return Status(StatusCode::UNAVAILABLE, "Socket closed");
+  };
+  EXPECT_EQ(Run({"events", "--follow"}).status, kDone);
+  // From now on; then from there, though nothing has happened yet; then from what has.
+  EXPECT_THAT(after, ElementsAre(-1, 6, 9));
+}
+
+TEST_F(Commands, WaitTellsOfACrdThatStaysAway) {
+  std::optional<Deadline> back;
+  answers_.wait = [&](ServerContext&, const v1::WaitRequest&, v1::Container& container) {
+    if (!back) back = SteadyClock::now() + std::chrono::seconds(4);
+    if (SteadyClock::now() < *back) return Status(StatusCode::UNAVAILABLE, "Socket closed");
+    container = SomeContainer("77c0");
+    container.mutable_exit()->set_code(7);
+    return Status::OK;
+  };
+  const Outcome outcome = Run({"wait", "web"});
+  EXPECT_EQ(outcome.out, "7\n");
+  EXPECT_THAT(outcome.err, HasSubstr("crd has gone; waiting for it to come back"));
 }
 
 TEST_F(Commands, WaitPrintsHowItEnded) {
