@@ -115,6 +115,15 @@ Result<UniqueFd> CreateFileAt(FdRef directory, const std::string& name, std::str
   return fd;
 }
 
+Result<std::string> ReadHeadAt(FdRef directory, const std::string& name, std::size_t limit) {
+  const UniqueFd fd = TRY(OpenRegularAt(directory, name));
+  std::string head(limit, '\0');
+  const ssize_t got = ::pread(fd.get(), head.data(), head.size(), 0);
+  if (got < 0) return Error::Errno("read {}", name);
+  head.resize(static_cast<std::size_t>(got));
+  return head;
+}
+
 Result<void> WriteFileAt(FdRef directory, const std::string& name, std::string_view content) {
   const std::string temporary = fmt::format(".{}.{}", name, RandomHex16());
   const UniqueFd fd = TRY(CreateFileAt(directory, temporary, content));

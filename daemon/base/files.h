@@ -31,6 +31,8 @@ Result<void> MakeDirectories(const std::string& path);
 
 Result<std::string> ReadFile(const std::string& path);
 Result<std::string> ReadFileAt(FdRef directory, const std::string& name);
+// The first `limit` bytes, or all of a shorter file.
+Result<std::string> ReadHeadAt(FdRef directory, const std::string& name, std::size_t limit);
 
 // A new file, mode 0600, open for reading and writing; not synced. kAlreadyExists if it is there.
 Result<UniqueFd> CreateFileAt(FdRef directory, const std::string& name, std::string_view content);

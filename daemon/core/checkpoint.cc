@@ -48,6 +48,8 @@ class Checkpointing {
   Result<void> Dump();
   Result<void> OnStage(criu::DumpStage stage);
   Result<void> Commit();
+  Result<void> OnCriuKilled(Error error);
+  [[nodiscard]] bool EndWhatIsLeft() const;
   Result<void> AwaitEnd();
   Result<OperationRecord> RecordSuccess();
   OperationRecord RecordFailure(Error error);
@@ -118,7 +120,9 @@ Result<void> Checkpointing::Record() {
                  .host = parts_.host};
   operation_.SetCheckpoint(checkpoint_.id);
   operation_.SetContainer(container.id);
-  staged_.emplace(TRY(parts_.images.Stage(operation_.id())));
+  auto staged = parts_.images.Stage(operation_.id());
+  if (!staged.ok()) return errors::ImagesUnwritable(parts_.images.path(), staged.error());
+  staged_.emplace(std::move(*staged));
   if (!preflight_->remapped.empty())
     TRY(AnnounceLinkRemaps(staged_->work(), checkpoint_.id, preflight_->remapped));
   parts_.containers.Hold(container.id);
@@ -155,11 +159,40 @@ Result<void> Checkpointing::Dump() {
   if (!emptied.ok()) spdlog::warn("op={} {}, ignoring", operation_.id(), emptied.error().message);
   if (!report.ok()) {
     Error error = std::move(report).error();
-    if (error.reason == "CRIU_KILLED") CureAfterKilledDump(preflight_->tree, staged_->work());
+    if (error.reason == "CRIU_KILLED") return OnCriuKilled(std::move(error));
     return errors::StoppedAt(operation_.record().stage, std::move(error));
   }
   checkpoint_.statistics = report->statistics;
   return request_.options.leave_running ? Commit() : Result<void>();
+}
+
+Result<void> Checkpointing::OnCriuKilled(Error error) {
+  if (committed_ && EndWhatIsLeft()) {
+    spdlog::warn("op={} {}; the checkpoint was complete, and crd ended the rest of the tree",
+                 operation_.id(), error.message);
+    return {};
+  }
+  CureAfterKilledDump(preflight_->tree.processes(), staged_->work());
+  return errors::StoppedAt(operation_.record().stage, std::move(error));
+}
+
+// CRIU ends a tree process by process. One that was killed meanwhile leaves half a tree, which is
+// neither what runs nor what was dumped. False if nothing of it had ended: then it runs on.
+bool Checkpointing::EndWhatIsLeft() const {
+  std::vector<PidFd> left;
+  bool begun = false;
+  for (const TreeProcess& process : preflight_->tree.processes()) {
+    if (process.zombie()) continue;
+    auto open = PidFd::Reopen(process.identity());
+    if (open.ok() && !open->HasExited()) {
+      left.push_back(std::move(*open));
+    } else {
+      begun = true;
+    }
+  }
+  if (!begun) return false;
+  for (const PidFd& process : left) static_cast<void>(process.Signal(SIGKILL));
+  return true;
 }
 
 Result<void> Checkpointing::OnStage(criu::DumpStage stage) {
@@ -184,7 +217,9 @@ Result<void> Checkpointing::Commit() {
   }
   checkpoint_.size_bytes = static_cast<std::int64_t>(manifest.TotalBytes());
   manifest.checkpoint = checkpoint_;
-  TRY(staged_->Commit(checkpoint_.id, manifest));
+  if (auto placed = staged_->Commit(checkpoint_.id, manifest); !placed.ok()) {
+    return errors::ImagesUnwritable(parts_.images.path(), placed.error());
+  }
   CheckpointRecord ready = checkpoint_;
   TRY(SetState(ready.state, CheckpointState::kReady));
   ready.ready_us = parts_.clock.Wall();

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/base/files.h"
 #include "daemon/base/log.h"
@@ -11,31 +12,43 @@
 namespace crd {
 namespace {
 
-// Of the line "CRIU run id = 0a756fef-…" at the top of CRIU's log.
-std::string FindRunId(std::string_view log) {
-  static constexpr std::string_view kMark = "CRIU run id = ";
-  const std::size_t at = log.find(kMark);
-  if (at == std::string_view::npos) return "";
-  const std::string_view rest = log.substr(at + kMark.size());
-  return std::string(rest.substr(0, rest.find('\n')));
+// Of the lines "CRIU run id = 0a756fef-…" at the top of CRIU's log. `criu swrk` chooses one when it
+// starts and another when it serves, and logs both; the lock has the latter's name (criu 4.2,
+// util_init()).
+std::vector<std::string> FindRunIds(std::string_view log) {
+  static constexpr std::string_view kMark = ") CRIU run id = ";
+  std::vector<std::string> ids;
+  for (std::size_t at = log.find(kMark); at != std::string_view::npos; at = log.find(kMark, at)) {
+    at += kMark.size();
+    ids.emplace_back(log.substr(at, log.find('\n', at) - at));
+  }
+  return ids;
+}
+
+void RemoveLocks(FdRef work) {
+  // What a big tree logs can be very long; the ids are in its first lines.
+  constexpr std::size_t kHead = 16U << 10U;
+  const auto log = ReadHeadAt(work, "dump.log", kHead);
+  if (!log.ok()) return;
+  for (const std::string& run_id : FindRunIds(*log)) {
+    if (auto removed = net::RemoveNetworkLock(net::NetworkLockName(run_id)); !removed.ok()) {
+      spdlog::warn("remove the network lock of a killed CRIU: {}, ignoring",
+                   removed.error().message);
+    }
+  }
 }
 
 }  // namespace
 
-void CureAfterKilledDump(const ProcessTree& tree, FdRef work) {
-  for (const TreeProcess& process : tree.processes()) {
+void CureAfterKilledDump(const std::vector<TreeProcess>& processes, FdRef work) {
+  for (const TreeProcess& process : processes) {
     const auto cured = net::CureRepairMode(process.pid);
     if (!cured.ok() && cured.error().code != Code::kNotFound) {
       spdlog::warn("take connections of process {} out of repair mode: {}, ignoring", process.pid,
                    cured.error().message);
     }
   }
-  const auto log = ReadFileAt(work, "dump.log");
-  const std::string run_id = log.ok() ? FindRunId(*log) : "";
-  if (run_id.empty()) return;
-  if (auto removed = net::RemoveNetworkLock(net::NetworkLockName(run_id)); !removed.ok()) {
-    spdlog::warn("remove the network lock of a killed CRIU: {}, ignoring", removed.error().message);
-  }
+  RemoveLocks(work);
 }
 
 }  // namespace crd

@@ -133,6 +133,17 @@ Error NoRoom(std::uint64_t needed_bytes, std::uint64_t free_bytes, std::string_v
       .hint = "remove checkpoints with `crctl rm`, or make room on that file system"};
 }
 
+Error ImagesUnwritable(std::string_view directory, const Error& why) {
+  const bool full = why.code == Code::kResourceExhausted;
+  return {.code = why.code,
+          .reason = full ? "NO_SPACE" : "IMAGES_UNWRITABLE",
+          .message = fmt::format("the images cannot be put into '{}': {}", directory, why.message),
+          .hint = full ? "remove checkpoints with `crctl rm`, or make room on that file system"
+                       : "look for errors of the disk in the kernel's log: a file system turns "
+                         "read-only after some; `mount -o remount,rw` makes it writable again",
+          .sys_errno = why.sys_errno};
+}
+
 Error ImagesDamaged(const CheckpointId& id, const std::vector<std::string>& damages) {
   return {
       .code = Code::kDataLoss,

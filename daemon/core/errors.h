@@ -41,6 +41,8 @@ Error ShuttingDown();
 
 // Room and images.
 Error NoRoom(std::uint64_t needed_bytes, std::uint64_t free_bytes, std::string_view directory);
+// Why they cannot be put into their directory; the code is why's.
+Error ImagesUnwritable(std::string_view directory, const Error& why);
 Error ImagesDamaged(const CheckpointId& id, const std::vector<std::string>& damages);
 
 // CRIU and the tree.

@@ -7,6 +7,7 @@
 #include "daemon/base/cgroup.h"
 #include "daemon/base/files.h"
 #include "daemon/base/log.h"
+#include "daemon/core/dump_cure.h"
 #include "daemon/core/errors.h"
 
 namespace crd {
@@ -91,6 +92,24 @@ Result<void> EndLeftOverCriu(const EngineParts& parts, const std::vector<Contain
     }
   }
   return {};
+}
+
+// A tree whose checkpoint was under way and that is not in one now was let go by a CRIU that could
+// not finish, or had to be killed: nobody else knows what that one left behind.
+void CureLetGoTrees(const EngineParts& parts, const Recorded& recorded, const Observed& observed) {
+  for (const OperationRecord& operation : recorded.operations) {
+    if (operation.kind != OperationKind::kCheckpoint) continue;
+    const bool alive = observed.alive.contains(operation.container_id);
+    if (!alive && observed.ready.contains(operation.checkpoint_id)) continue;
+    std::vector<TreeProcess> processes;
+    for (const ContainerRecord& container : recorded.containers) {
+      if (!alive || container.id != operation.container_id) continue;
+      if (const auto tree = ReadProcessTree(container.process.pid); tree.ok())
+        processes = tree->processes();
+    }
+    const auto work = parts.images.OpenWork(operation.id, operation.checkpoint_id);
+    if (work.ok()) CureAfterKilledDump(processes, work->ref());
+  }
 }
 
 // Whoever is in the cgroup of a container that is forgotten was never adopted: half-made tasks.
@@ -208,6 +227,7 @@ Result<void> Reconcile(const EngineParts& parts, std::map<std::string, UniqueFd>
   const Recorded recorded = TRY(ReadRecorded(parts.inventory));
   TRY(EndLeftOverCriu(parts, recorded.containers));
   const Observed observed = TRY(Observe(parts, recorded, kept));
+  CureLetGoTrees(parts, recorded, observed);
   ReconcilePlan plan = PlanReconcile(recorded, observed, parts.clock.Wall());
 
   for (const OperationRecord& operation : recorded.operations) {

@@ -1,10 +1,11 @@
 // What people type, and what scripts rely on.
+#include <csignal>
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "tests/integration/support/integration_test.h"
 #include "tests/integration/support/pty.h"
+#include "tests/integration/support/stopping_criu.h"
 
 namespace crd::testing {
 namespace {
@@ -19,7 +20,7 @@ const char* const kCommands[] = {"checkpoint", "restore", "list", "ps",     "sho
                                  "events",     "wait",    "kill", "forget", "check",
                                  "verify",     "rm",      "info", "version"};
 
-class CrctlTest : public IntegrationTest {};
+class CrctlTest : public WithStoppingCriu {};
 
 TEST_F(CrctlTest, EveryCommandHasHelpWithExamples) {
   for (const std::string command : kCommands) {
@@ -111,8 +112,9 @@ TEST_F(CrctlTest, ShowTellsEverythingOfACheckpointAndOfAContainer) {
 }
 
 TEST_F(CrctlTest, ShowsProgressOnATerminalOnly) {
-  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"256"}});
+  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"8"}});
   ASSERT_TRUE(victim.Started());
+  ASSERT_TRUE(RestartWithCriuThatStopsBehind("pages begun"));
   const Pty terminal;
   const auto checkpoint =
       crctl_.Start({"checkpoint", "--pid", victim.PidText()}, {.argv = {},
@@ -121,7 +123,10 @@ TEST_F(CrctlTest, ShowsProgressOnATerminalOnly) {
                                                                .out = {.path = dir_ / "id"},
                                                                .err = {.path = terminal.path()},
                                                                .inherited = {}});
+  const pid_t criu = AwaitStoppedCriu([&] { return !checkpoint->Runs(); });
+  ASSERT_GT(criu, 0);
   EXPECT_THAT(ReadUntil(terminal.master(), "%"), HasSubstr("%"));
+  SignalPid(criu, SIGCONT);
   EXPECT_EQ(checkpoint->Wait(Within(kPatience)), (ExitStatus{.code = 0}));
   EXPECT_THAT(Slurp(dir_ / "id"), MatchesRegex("[0-9a-f]{16}\n"));
 }

@@ -470,29 +470,35 @@ TEST_F(SmallDisk, ThatIsFullIsReportedAndListsStillWork) {
   EXPECT_TRUE(victim.Gone());
 }
 
-// Only where images are staged: a file system that crd has the database open on cannot be made
-// read-only under it.
-TEST_F(SmallDisk, ThatTakesNoImagesIsReportedAndTheProgramRunsOn) {
+// The checkpoints are on a mount of their own: one that has a file open for writing, as the
+// database is, cannot be made read-only.
+TEST_F(SmallDisk, ThatTurnsReadOnlyIsReportedAndTheProgramRunsOn) {
   Victim victim(reaper_, dir_.path(), "counter");
   ASSERT_TRUE(victim.Started());
-  const std::string staging = mount_ + "/state/checkpoints/.staging";
+  const std::string checkpoints = mount_ + "/state/checkpoints";
   small_api_.reset();
   ASSERT_EQ(small_->Stop(), (ExitStatus{.code = 0}));
-  ASSERT_EQ(RunProgram(reaper_, {"mount", "--bind", "-o", "ro", staging, staging}).exit, 0);
+  ASSERT_EQ(::mount(checkpoints.c_str(), checkpoints.c_str(), nullptr, MS_BIND, nullptr), 0);
+  const auto remount = [&](unsigned long flags) {
+    return ::mount(nullptr, checkpoints.c_str(), nullptr, MS_REMOUNT | MS_BIND | flags, nullptr);
+  };
   ASSERT_TRUE(small_->Start());
   small_api_ = std::make_unique<Api>(small_->socket());
+  ASSERT_EQ(remount(MS_RDONLY), 0);
   const auto answer = small_api_->Checkpoint(CheckpointOf(victim));
-  EXPECT_FALSE(answer.ok());
+  EXPECT_THAT(answer, FailsBecause("IMAGES_UNWRITABLE"));
   EXPECT_THAT(answer.error.message(), HasSubstr("ead-only"));
+  EXPECT_THAT(answer.error.hint(), HasSubstr("remount"));
   EXPECT_TRUE(victim.GoesOn());
+  EXPECT_THAT(small_api_->Checkpoints(/*all=*/true), IsEmpty());
+  EXPECT_THAT(small_api_->Containers(/*all=*/true), IsEmpty());
   EXPECT_THAT(small_api_->Info(), Worked());
-  small_api_.reset();
-  ASSERT_EQ(small_->Stop(), (ExitStatus{.code = 0}));
-  ASSERT_EQ(::umount2(staging.c_str(), 0), 0);
-  ASSERT_TRUE(small_->Start());
-  small_api_ = std::make_unique<Api>(small_->socket());
+  ASSERT_EQ(remount(0), 0);
   EXPECT_THAT(small_api_->Checkpoint(CheckpointOf(victim)), Worked());
   EXPECT_TRUE(victim.Gone());
+  small_api_.reset();
+  EXPECT_EQ(small_->Stop(), (ExitStatus{.code = 0}));
+  EXPECT_EQ(::umount2(checkpoints.c_str(), 0), 0);
 }
 
 TEST_F(SmallDisk, ThatIsReadOnlyAtStartIsRefused) {
