@@ -58,12 +58,12 @@ void RemoveEmptyCgroups(const std::string& base) {
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::Create(const Options& options) {
-  TRY(rpc::RaiseDescriptorLimit());
+  const rlimit descriptors = TRY(rpc::RaiseDescriptorLimit());
   systemd::InheritedFds inherited = TRY(systemd::TakeInheritedFds());
   // Whatever else a shell or supervisor left open must not reach CRIU, and through it no restored
   // tree: the next dump of that tree would fail on it.
   if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return Error::Errno("seal descriptors");
-  std::unique_ptr<Daemon> daemon(new Daemon(options));
+  std::unique_ptr<Daemon> daemon(new Daemon(options, descriptors));
   daemon->loop_ = TRY(systemd::EventLoop::Create());
   daemon->exit_watch_ = std::make_unique<systemd::ExitWatch>(*daemon->loop_);
   daemon->exit_watcher_ = std::make_unique<LoopExitWatcher>(*daemon->loop_, *daemon->exit_watch_);

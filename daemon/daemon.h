@@ -37,7 +37,8 @@ class Daemon {
   Result<int> Run();
 
  private:
-  explicit Daemon(const Options& options) : options_(options) {}
+  Daemon(const Options& options, const rlimit& children_descriptors)
+      : options_(options), children_(children_descriptors) {}
   Result<void> OpenState();
   Result<void> PrepareCriu();
   Result<void> BringTogether(std::vector<systemd::NamedFd> kept);

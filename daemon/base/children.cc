@@ -124,7 +124,13 @@ Result<Child> Children::Launch(const LaunchSpec& spec) {
     return std::move(process).error();
   }
   owned_.insert(pid);
-  return Child(*this, std::move(*process));
+  Child child(*this, std::move(*process));
+  // posix_spawn(3) has no attribute for it. One that has ended already needs no limit.
+  if (descriptors_ && ::prlimit(pid, RLIMIT_NOFILE, &*descriptors_, nullptr) != 0 &&
+      errno != ESRCH) {
+    return Error::Errno("limit the descriptors of '{}'", spec.argv[0]);
+  }
+  return child;
 }
 
 void Children::Adopt(pid_t pid) {

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "daemon/base/pid_fd.h"
@@ -51,9 +53,14 @@ class Child {
 // else will ever reap. Thread-safe.
 class Children {
  public:
+  Children() = default;
+  // `descriptors` is RLIMIT_NOFILE for what is started: this process may have raised its own.
+  explicit Children(const rlimit& descriptors) : descriptors_(descriptors) {}
+
   // Starts a program with a clean signal mask, default handlers and the environment of this process
   // less what systemd and CRIU would take as orders. The calling thread becomes its parent as far
   // as PR_SET_PDEATHSIG is concerned: call from threads that live as long as the process.
+  // Its limits are set when this returns, not at its first instruction.
   Result<Child> Launch(const LaunchSpec& spec);
 
   // Marks a process as owned, so that ReapStrangers() leaves its exit status alone.
@@ -65,6 +72,7 @@ class Children {
   int ReapStrangers();
 
  private:
+  const std::optional<rlimit> descriptors_;
   std::mutex mutex_;
   std::set<pid_t> owned_;
 };

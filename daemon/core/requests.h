@@ -26,9 +26,18 @@ struct CheckpointRequest {
   std::chrono::microseconds timeout{0};  // 0: the default
 };
 
+// On whose behalf a file is opened.
+struct Credentials {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+};
+
 // Where a restored tree's broken standard streams go.
 struct StdioToLog {
   std::string path;  // empty: a file under crd's state
+  // The caller, who must be able to write to `path`: crd itself could write anywhere.
+  Credentials caller;
 };
 struct StdioFromCaller {
   // The caller's descriptors 0, 1, 2; shared because a repeated request may bring them again.

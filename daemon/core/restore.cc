@@ -145,11 +145,8 @@ Result<void> Restoring::Record() {
   TRY(MakeDirectories(directory));
   directory_ = TRY(OpenDirectory(directory));
   recorded_ = true;
-  const auto* log = std::get_if<StdioToLog>(&request_.stdio);
-  const std::string log_path =
-      log == nullptr || log->path.empty() ? directory + "/output.log" : log->path;
-  stdio_ =
-      TRY(RestoreStdio::Open(checkpoint_.id, stored_->manifest.stdio, request_.stdio, log_path));
+  stdio_ = TRY(RestoreStdio::Open(checkpoint_.id, stored_->manifest.stdio, request_.stdio,
+                                  directory + "/output.log"));
   container_.log_path = stdio_->log_path();
   // Of a restore that a power cut ends nothing is left but its directory, which the next start
   // removes.

@@ -1,6 +1,10 @@
 #include "daemon/core/stdio.h"
 
+#include <system_error>
+#include <thread>
+
 #include <fcntl.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -10,11 +14,53 @@
 namespace crd {
 namespace {
 
-Result<UniqueFd> OpenLog(const std::string& path) {
+Result<UniqueFd> OpenForAppending(const std::string& path) {
   UniqueFd log(::open(path.c_str(),
                       O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
                       0600));
-  if (!log.valid()) return errors::LogUnusable(path, Error::Errno("open it"));
+  if (!log.valid()) return Error::Errno("open it");
+  return log;
+}
+
+// The calling thread becomes, for files, who it is told to be; with the uid go the capabilities to
+// pass over modes (capabilities(7)). The kernel's calls: the C library's change every thread.
+Result<void> AssumeFileAccess(const Credentials& user) {
+  if (::syscall(SYS_setgroups, user.groups.size(), user.groups.data()) != 0)
+    return Error::Errno("take on the groups of user {}", user.uid);
+  ::setfsgid(user.gid);
+  ::setfsuid(user.uid);
+  // Neither reports a failure; each returns what it was before.
+  constexpr auto kAsk = static_cast<uid_t>(-1);
+  if (::setfsuid(kAsk) != static_cast<int>(user.uid) ||
+      ::setfsgid(kAsk) != static_cast<int>(user.gid)) {
+    return Error::FromErrno(EPERM, fmt::format("open it as user {}", user.uid));
+  }
+  return {};
+}
+
+// In a thread that ends with what it has become.
+Result<UniqueFd> OpenForAppendingAs(const Credentials& user, const std::string& path) {
+  if (user.uid == 0) return OpenForAppending(path);
+  Result<UniqueFd> opened = Error::Internal("open it: not tried");
+  try {
+    std::thread([&] {
+      const auto assumed = AssumeFileAccess(user);
+      if (assumed.ok()) {
+        opened = OpenForAppending(path).Annotate(fmt::format("as user {}", user.uid));
+      } else {
+        opened = assumed.error();
+      }
+    }).join();
+  } catch (const std::system_error& error) {
+    return Error::FromErrno(error.code().value(), "start a thread to open it");
+  }
+  return opened;
+}
+
+Result<UniqueFd> OpenLog(const std::string& path, const Credentials& user) {
+  auto opened = OpenForAppendingAs(user, path);
+  if (!opened.ok()) return errors::LogUnusable(path, opened.error());
+  UniqueFd log = std::move(*opened);
   struct stat status {};
   if (::fstat(log.get(), &status) != 0) return errors::LogUnusable(path, Error::Errno("stat it"));
   if (!S_ISREG(status.st_mode)) {
@@ -49,8 +95,11 @@ FdRef FindTerminal(const std::vector<UniqueFd>& descriptors) {
 Result<RestoreStdio> RestoreStdio::Open(const CheckpointId& checkpoint,
                                         const std::vector<StdioLink>& links,
                                         const std::variant<StdioToLog, StdioFromCaller>& wanted,
-                                        const std::string& log_path) {
+                                        const std::string& own_log) {
   RestoreStdio stdio;
+  const auto* to_log = std::get_if<StdioToLog>(&wanted);
+  const bool named = to_log != nullptr && !to_log->path.empty();
+  const std::string& log_path = named ? to_log->path : own_log;
   if (const auto* caller = std::get_if<StdioFromCaller>(&wanted))
     stdio.from_caller_ = caller->descriptors;
   FdRef log(-1);
@@ -69,7 +118,7 @@ Result<RestoreStdio> RestoreStdio::Open(const CheckpointId& checkpoint,
       place.target = Choose(*stdio.from_caller_, link);
     } else if (link.writable) {
       if (!log.valid()) {
-        stdio.opened_.push_back(TRY(OpenLog(log_path)));
+        stdio.opened_.push_back(TRY(OpenLog(log_path, named ? to_log->caller : Credentials{})));
         stdio.log_path_ = log_path;
         log = stdio.opened_.back().ref();
       }

@@ -24,11 +24,12 @@ namespace crd {
 class RestoreStdio {
  public:
   // TERMINAL_GONE if the tree needs a terminal and the caller brings none; LOG_UNUSABLE.
-  // `log_path` is made when something is to be written there, and only then.
+  // The log is made when something is to be written there, and only then: the caller's with the
+  // caller's credentials, `own_log` if the caller names none.
   static Result<RestoreStdio> Open(const CheckpointId& checkpoint,
                                    const std::vector<StdioLink>& links,
                                    const std::variant<StdioToLog, StdioFromCaller>& wanted,
-                                   const std::string& log_path);
+                                   const std::string& own_log);
 
   // Sets RestoreRequest::inherit; the request must not outlive this.
   void ApplyTo(criu::RestoreRequest& request) const;

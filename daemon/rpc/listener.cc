@@ -95,18 +95,6 @@ Result<UniqueFd> MakeListeningSocket(const std::string& path, std::optional<gid_
   return socket;
 }
 
-// The groups that the client had besides its primary one (Linux 4.13).
-std::vector<gid_t> PeerGroups(FdRef socket) {
-  std::vector<gid_t> groups(32);
-  for (;;) {
-    auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
-    const int got = ::getsockopt(socket.get(), SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
-    if (got != 0 && errno != ERANGE) return {};
-    groups.resize(size / sizeof(gid_t));  // on ERANGE the size that is needed
-    if (got == 0) return groups;
-  }
-}
-
 }  // namespace
 
 Result<std::string> SocketPath(std::string_view address) {
@@ -232,7 +220,7 @@ void Listener::Accept(const OnConnection& on_connection) {
     auto peer = ReadPeer(connection.ref());
     if (!peer.ok()) {
       spdlog::warn("connection closed: {}", peer.error().message);
-    } else if (MayConnect(connection.ref(), *peer)) {
+    } else if (MayConnect(*peer)) {
       on_connection(std::move(connection), *std::move(peer));
     } else {
       LogRefusal(*peer);
@@ -255,12 +243,11 @@ bool Listener::TurnAwayOne() {
   return accepted;
 }
 
-bool Listener::MayConnect(FdRef socket, const Peer& peer) const {
+bool Listener::MayConnect(const Peer& peer) const {
   if (peer.uid == 0) return true;
   if (!group_) return false;
   if (peer.gid == *group_) return true;
-  const std::vector<gid_t> groups = PeerGroups(socket);
-  return std::find(groups.begin(), groups.end(), *group_) != groups.end();
+  return std::find(peer.groups.begin(), peer.groups.end(), *group_) != peer.groups.end();
 }
 
 void Listener::LogRefusal(const Peer& peer) {

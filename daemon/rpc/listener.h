@@ -61,7 +61,7 @@ class Listener {
   };
   Listener(UniqueFd socket, std::string address, std::optional<gid_t> group);
   bool TurnAwayOne();
-  [[nodiscard]] bool MayConnect(FdRef socket, const Peer& peer) const;
+  [[nodiscard]] bool MayConnect(const Peer& peer) const;
   void LogRefusal(const Peer& peer);
 
   UniqueFd socket_;

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -32,6 +31,18 @@ std::shared_ptr<const UniqueFd> OpenPeerProcess(FdRef socket, pid_t pid) {
   return fd < 0 ? nullptr : std::make_shared<const UniqueFd>(fd);
 }
 
+// Linux 4.13.
+std::vector<gid_t> ReadGroups(FdRef socket) {
+  std::vector<gid_t> groups(32);
+  for (;;) {
+    auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    const int got = ::getsockopt(socket.get(), SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
+    if (got != 0 && errno != ERANGE) return {};
+    groups.resize(size / sizeof(gid_t));  // on ERANGE the size that is needed
+    if (got == 0) return groups;
+  }
+}
+
 }  // namespace
 
 Result<Peer> ReadPeer(FdRef socket) {
@@ -43,6 +54,7 @@ Result<Peer> ReadPeer(FdRef socket) {
   return Peer{.uid = credentials.uid,
               .gid = credentials.gid,
               .pid = credentials.pid,
+              .groups = ReadGroups(socket),
               .process = OpenPeerProcess(socket, credentials.pid)};
 }
 
@@ -117,14 +129,15 @@ void PeerTable::Drop(int number) {
   connections_.erase(at);
 }
 
-Result<void> RaiseDescriptorLimit() {
+Result<rlimit> RaiseDescriptorLimit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return Error::Errno("read the descriptor limit");
+  const rlimit before = limit;
   limit.rlim_cur = limit.rlim_max;
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
     return Error::Errno("raise the descriptor limit to {}", limit.rlim_max);
   }
-  return {};
+  return before;
 }
 
 }  // namespace crd::rpc

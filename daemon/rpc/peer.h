@@ -5,7 +5,9 @@
 #include <mutex>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "daemon/base/result.h"
@@ -19,6 +21,7 @@ struct Peer {
   uid_t uid = 0;
   gid_t gid = 0;
   pid_t pid = 0;
+  std::vector<gid_t> groups = {};  // besides its primary one
   // Null when the process had ended before it could be opened.
   std::shared_ptr<const UniqueFd> process;  // a pidfd
 };
@@ -69,8 +72,8 @@ class PeerTable {
   std::unordered_map<int, Connection> connections_;  // guarded by mutex_, by gRPC's number
 };
 
-// Raises this process's limit of open descriptors to what it may have. Call it from main() before
-// the peer table is made. Children inherit it.
-[[nodiscard]] Result<void> RaiseDescriptorLimit();
+// Raises this process's limit of open descriptors to what it may have, and returns what it was:
+// what is started is to have that. Call it from main() before the peer table is made.
+[[nodiscard]] Result<rlimit> RaiseDescriptorLimit();
 
 }  // namespace crd::rpc

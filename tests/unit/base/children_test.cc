@@ -45,6 +45,19 @@ TEST(Children, GiveAProgramOnlyWhatIsNamed) {
   EXPECT_NE(listed->find("7\n"), std::string::npos);
 }
 
+TEST(Children, HaveTheLimitOfDescriptorsThatTheyAreToHave) {
+  rlimit ours{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &ours), 0);
+  const rlimit theirs{.rlim_cur = 321, .rlim_max = ours.rlim_max};
+  Children children(theirs);
+  auto child = children.Launch({.argv = {"/bin/sleep", "60"}});
+  ASSERT_THAT(child, IsOk());
+  rlimit seen{};
+  ASSERT_EQ(::prlimit(child->pid(), RLIMIT_NOFILE, nullptr, &seen), 0);
+  EXPECT_EQ(seen.rlim_cur, 321U);
+  EXPECT_EQ(seen.rlim_max, ours.rlim_max);
+}
+
 TEST(Children, StartProgramsWithACleanMask) {
   sigset_t blocked;
   sigset_t before;

@@ -137,7 +137,8 @@ TEST(RaiseDescriptorLimit, TakesWhatTheHardLimitAllows) {
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit small{.rlim_cur = 256, .rlim_max = before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &small), 0);
-  EXPECT_THAT(RaiseDescriptorLimit(), IsOk());
+  ASSERT_OK_AND_ASSIGN(const rlimit was, RaiseDescriptorLimit());
+  EXPECT_EQ(was.rlim_cur, 256U);
   rlimit after{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &after), 0);
   EXPECT_EQ(after.rlim_cur, before.rlim_max);
