@@ -3,6 +3,7 @@
 #include <csignal>
 #include <filesystem>
 #include <future>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,15 @@ namespace crd::testing {
 namespace {
 
 using ::testing::HasSubstr;
+
+// A socket's file is there a moment before connections are taken (the flag is __SO_ACCEPTCON).
+bool IsListenedOn(const std::string& socket) {
+  std::istringstream lines(Slurp("/proc/self/net/unix"));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.ends_with(" " + socket) && line.find(" 00010000 ") != std::string::npos) return true;
+  }
+  return false;
+}
 
 class Listening : public IntegrationTest {
  protected:
@@ -113,7 +123,7 @@ TEST_F(Listening, TheFirstConnectionStartsItAndIsAnswered) {
                              .out = {.path = dir_ / "activate.log"},
                              .err = {.path = dir_ / "activate.log"},
                              .inherited = {}});
-  ASSERT_TRUE(WaitUntil([&] { return std::filesystem::exists(socket); }));
+  ASSERT_TRUE(WaitUntil([&] { return IsListenedOn(socket); }));
   EXPECT_EQ(Slurp("/proc/" + std::to_string(activate.pid()) + "/comm"), "systemd-socket-\n");
   const Crctl crctl(reaper_, socket);
   const Outcome first = crctl({"info"});
@@ -143,7 +153,7 @@ TEST_F(Listening, ManyClientsAtTheFirstMomentAreAllAnswered) {
   argv.insert(argv.end(), line.begin(), line.end());
   Process activate(
       reaper_, {.argv = argv, .environment = {}, .in = {}, .out = {}, .err = {}, .inherited = {}});
-  ASSERT_TRUE(WaitUntil([&] { return std::filesystem::exists(socket); }));
+  ASSERT_TRUE(WaitUntil([&] { return IsListenedOn(socket); }));
   std::vector<std::future<Answer<v1::InfoResponse>>> answers;
   for (int i = 0; i < 50; ++i) {
     answers.push_back(std::async(std::launch::async, [&] { return Api(socket).Info(); }));
