@@ -197,11 +197,15 @@ std::future<Answer<v1::Container>> IntegrationTest::Begin(const v1::RestoreReque
                     [this, request] { return Api(crd_.socket()).Restore(request); });
 }
 
+bool IntegrationTest::IsCriu(pid_t pid) {
+  return Slurp("/proc/" + std::to_string(pid) + "/comm") == "criu\n";
+}
+
 pid_t IntegrationTest::AwaitCriu(const std::function<bool()>& ended) {
   pid_t criu = -1;
   static_cast<void>(WaitUntil([&] {
     for (const pid_t pid : crd_.CgroupPids()) {
-      if (Slurp("/proc/" + std::to_string(pid) + "/comm") == "criu\n") criu = pid;
+      if (IsCriu(pid)) criu = pid;
     }
     return criu > 0 || ended();
   }));

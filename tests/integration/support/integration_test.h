@@ -69,6 +69,7 @@ class IntegrationTest : public ::testing::Test {
   std::future<Answer<v1::Checkpoint>> Begin(const v1::CheckpointRequest& request);
   std::future<Answer<v1::Container>> Begin(const v1::RestoreRequest& request);
 
+  static bool IsCriu(pid_t pid);
   // The pid of a CRIU that this crd runs now; -1 if there was none until `ended`.
   pid_t AwaitCriu(const std::function<bool()>& ended);
   template <typename T>

@@ -31,10 +31,15 @@ class WithStoppingCriu : public IntegrationTest {
 
   // The pid of a CRIU that has stopped itself; -1 if it did not until `ended`.
   pid_t AwaitStoppedCriu(const std::function<bool()>& ended) {
-    const pid_t criu = AwaitCriu(ended);
-    const bool stopped =
-        criu > 0 && WaitUntil([&] { return StateOf(criu) == 'T' || ended(); }) && !ended();
-    return stopped ? criu : -1;
+    // It may have begun as one that was forked, or stop in one that it forks.
+    pid_t stopped = -1;
+    static_cast<void>(WaitUntil([&] {
+      for (const pid_t pid : crd_.CgroupPids()) {
+        if (IsCriu(pid) && StateOf(pid) == 'T') stopped = pid;
+      }
+      return stopped > 0 || ended();
+    }));
+    return stopped;
   }
 
   CrdDaemon::Options DaemonOptions() override {
