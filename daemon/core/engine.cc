@@ -1,5 +1,6 @@
 #include "daemon/core/engine.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/base/files.h"
@@ -203,6 +204,11 @@ Result<void> Engine::ForgetContainer(const std::string& key) {
 
 Result<EngineInfo> Engine::Info() {
   using enum CheckpointState;
+  // One that has ended is live until its worker has let go of it.
+  const auto live = runner_.live();
+  const std::int64_t running = std::count_if(live.begin(), live.end(), [](const auto& operation) {
+    return operation->record().state == OperationState::kRunning;
+  });
   return EngineInfo{
       .criu_path = parts_.criu.path(),
       .criu_version = parts_.criu.version().ToString(),
@@ -212,7 +218,7 @@ Result<EngineInfo> Engine::Info() {
       .checkpoints =
           TRY(parts_.inventory.CountCheckpoints({kCreating, kReady, kDamaged, kDeleting})),
       .containers_running = TRY(parts_.inventory.CountContainers({ContainerState::kRunning})),
-      .operations_running = static_cast<std::int64_t>(runner_.live().size()),
+      .operations_running = running,
       .started_us = started_us_,
       .kernel_cache_primed = parts_.kernel_cache_primed,
       .free_bytes = TRY(parts_.images.FreeBytes())};
