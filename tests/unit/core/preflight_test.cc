@@ -102,6 +102,7 @@ TEST(PreflightTargetTest, TreesThatAnotherOperationWorksOn) {
   const pid_t child = tree.processes().back().pid;
   EXPECT_THAT(Inspect(child, {}, {process.pid()}), Refuses("INSIDE_BUSY_TREE"));
   EXPECT_THAT(Inspect(process.pid(), {}, {child}), Refuses("CONTAINS_BUSY_TREE"));
+  EXPECT_THAT(Inspect(process.pid(), {}, {process.pid(), child}), Refuses("TREE_BUSY"));
   EXPECT_TRUE(Inspect(process.pid(), {}, {::getpid() + 1000000}).ok());
 }
 
@@ -134,6 +135,9 @@ TEST(PreflightTest, TracerOfASingleThreadIsSeen) {
   ASSERT_OK_AND_ASSIGN(const std::vector<int> threads, directory.ListNumbers("task"));
   ASSERT_EQ(::ptrace(PTRACE_SEIZE, threads.back(), nullptr, nullptr), 0);
   EXPECT_THAT(Reasons(process.pid()), ElementsAre("TRACED"));
+  // The process cannot be reaped before its tracer has reaped the thread.
+  process.Kill();
+  EXPECT_EQ(::waitpid(threads.back(), nullptr, __WALL), threads.back());
 }
 
 TEST(PreflightTest, OtherUsersNeedCapSysResource) {
