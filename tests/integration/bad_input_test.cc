@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/base/proc.h"
-#include "tests/integration/support/integration_test.h"
+#include "tests/integration/support/stopping_criu.h"
 
 namespace crd::testing {
 namespace {
@@ -267,25 +267,24 @@ TEST_F(BadInput, LogThatIsNoAbsolutePath) {
 
 // Trees inside trees ------------------------------------------------------------------------------
 
-class TreesInsideTrees : public BadInput {
+class TreesInsideTrees : public WithStoppingCriu {
  protected:
   // Asks for a checkpoint of `asked` while one of `busy` is under way; gives the answer to that.
   Answer<v1::Checkpoint> AskWhileBusy(pid_t asked, pid_t busy) {
+    EXPECT_TRUE(RestartWithCriuThatStopsBehind("pages begun"));
     v1::CheckpointRequest request;
     request.set_pid(busy);
     auto call = Begin(request);
-    const pid_t criu = AwaitCriu([&] { return Ready(call); });
+    const pid_t criu = AwaitStoppedCriu([&] { return Ready(call); });
     EXPECT_GT(criu, 0);
-    SignalPid(criu, SIGSTOP);
     request.set_pid(asked);
     const auto answer = api_->Checkpoint(request);
     SignalPid(criu, SIGCONT);
     EXPECT_THAT(call.get(), Worked());
-    checkpoints_ = 1;
     return answer;
   }
   [[nodiscard]] pid_t child() const { return static_cast<pid_t>(holder_.Value(0)); }
-  Victim& holder_ = NewVictim("holder", {.arguments = {dir_ / "reap", "memory", "64"}});
+  Victim& holder_ = NewVictim("holder", {.arguments = {dir_ / "reap", "memory", "8"}});
 };
 
 TEST_F(TreesInsideTrees, TreeThatIsInsideATreeUnderCheckpoint) {

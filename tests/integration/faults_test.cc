@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -105,21 +106,7 @@ TEST_F(Faults, CrdKilledInADeletionLeavesAllOrNothing) {
   EXPECT_TRUE(victim.GoesOn());
 }
 
-// The CRIU of a crd that was killed is stopped itself: the tree is frozen until somebody ends it.
-TEST_F(Faults, CrdKilledWhileItsCriuHangsFreesTheTreeAtTheNextStart) {
-  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"128"}});
-  ASSERT_TRUE(victim.Started());
-  auto call = Begin(CheckpointOf(victim));
-  const pid_t criu = AwaitCriu([&] { return Ready(call); });
-  ASSERT_GT(criu, 0);
-  ASSERT_TRUE(WaitUntil([&] { return StateOf(victim.pid()) == 't' || Ready(call); }));
-  SignalPid(criu, SIGSTOP);
-  ASSERT_TRUE(RestartAfterKill9());
-  EXPECT_FALSE(call.get().ok());
-  ExpectNothingWasLost(victim);
-}
-
-// CRIU is killed or hangs -------------------------------------------------------------------------
+// CRIU is killed -------------------------------------------------------------------------
 
 TEST_F(Faults, CriuKilledInACheckpointLeavesTheProgramRunning) {
   Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"64"}});
@@ -160,47 +147,6 @@ TEST_F(Faults, CriuKilledInARestoreLeavesNothingHalfMade) {
     victim.Kill();
     EXPECT_TRUE(WaitUntil([&] { return api_->Containers().empty(); }));
   }
-}
-
-TEST_F(Faults, CriuThatHangsInACheckpointIsEndedAtTheDeadline) {
-  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"128"}});
-  ASSERT_TRUE(victim.Started());
-  v1::CheckpointRequest request = CheckpointOf(victim);
-  request.set_timeout_us(1'500'000);
-  auto call = Begin(request);
-  const pid_t criu = AwaitCriu([&] { return Ready(call); });
-  ASSERT_GT(criu, 0);
-  SignalPid(criu, SIGSTOP);
-  // Others are served meanwhile.
-  Victim other(reaper_, dir_.path(), "counter");
-  ASSERT_TRUE(other.Started());
-  Checkpointed(other, {"--leave-running"});
-  EXPECT_FALSE(Ready(call));
-  const auto answer = call.get();
-  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED)
-      << ::testing::PrintToString(answer);
-  ExpectNothingWasLost(victim);
-}
-
-TEST_F(Faults, CriuThatHangsInARestoreIsEndedAtTheDeadline) {
-  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"128"}});
-  ASSERT_TRUE(victim.Started());
-  const std::string checkpoint = Checkpointed(victim);
-  const auto counts = victim.Counts();
-  v1::RestoreRequest request = RestoreOf(checkpoint);
-  request.set_timeout_us(1'500'000);
-  auto call = Begin(request);
-  const pid_t criu = AwaitCriu([&] { return Ready(call); });
-  ASSERT_GT(criu, 0);
-  SignalPid(criu, SIGSTOP);
-  const auto answer = call.get();
-  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED)
-      << ::testing::PrintToString(answer);
-  EXPECT_TRUE(victim.Gone());
-  EXPECT_THAT(crd_.CgroupPids(), IsEmpty());
-  ExpectRecordsAreTrue();
-  Restored(checkpoint);
-  EXPECT_TRUE(victim.GoesOnFrom(counts));
 }
 
 // CRIU's own failure points: 1, 3 and 5 are in a dump, 2 and 6 in a restore.
@@ -250,122 +196,6 @@ TEST_P(CriuFaultInARestore, IsReportedAndTheNextOneWorks) {
   EXPECT_TRUE(victim.GoesOnFrom(counts));
 }
 INSTANTIATE_TEST_SUITE_P(Point, CriuFaultInARestore, ::testing::Values(2, 6));
-
-// The client leaves, time runs out ----------------------------------------------------------------
-
-TEST_F(Faults, AClientThatLeavesRollsTheCheckpointBack) {
-  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"192"}});
-  ASSERT_TRUE(victim.Started());
-  const auto client = crctl_.Start({"checkpoint", "--pid", victim.PidText()}, {});
-  ASSERT_GT(AwaitCriu([&] { return !client->Runs(); }), 0);
-  client->Signal(SIGKILL);
-  EXPECT_TRUE(WaitUntil([&] { return api_->Operations().empty(); }));
-  const auto operations = api_->Operations(/*all=*/true);
-  ASSERT_EQ(operations.size(), 1U);
-  EXPECT_EQ(operations.front().error().reason(), "OPERATION_CANCELLED");
-  EXPECT_THAT(api_->Checkpoints(), IsEmpty());
-  EXPECT_TRUE(victim.GoesOn());
-  ExpectNothingWasLost(victim);
-}
-
-TEST_F(Faults, AClientThatLeavesUndoesTheRestore) {
-  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"192"}});
-  ASSERT_TRUE(victim.Started());
-  const std::string checkpoint = Checkpointed(victim);
-  const auto client = crctl_.Start({"restore", checkpoint}, {});
-  ASSERT_GT(AwaitCriu([&] { return !client->Runs(); }), 0);
-  client->Signal(SIGKILL);
-  EXPECT_TRUE(WaitUntil([&] { return api_->Operations().empty(); }));
-  EXPECT_TRUE(victim.Gone());
-  ExpectRecordsAreTrue();
-  ExpectNothingWasLost(victim);
-}
-
-// A crctl whose operation is held by a stopped CRIU.
-class Interrupted : public Faults {
- protected:
-  std::unique_ptr<Process> Start(const Crctl::Words& words) {
-    auto client = crctl_.Start(words, {.argv = {},
-                                       .environment = {},
-                                       .in = {},
-                                       .out = {.path = dir_ / "out"},
-                                       .err = {.path = dir_ / "err"},
-                                       .inherited = {}});
-    criu_ = AwaitCriu([&] { return !client->Runs(); });
-    SignalPid(criu_, SIGSTOP);
-    return client;
-  }
-  [[nodiscard]] bool Said(const std::string& text) const {
-    return WaitUntil([&] { return Slurp(dir_ / "err").find(text) != std::string::npos; });
-  }
-  pid_t criu_ = -1;
-};
-
-TEST_F(Interrupted, ACheckpointIsUndoneBeforeCrctlSaysSo) {
-  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"64"}});
-  ASSERT_TRUE(victim.Started());
-  const auto client = Start({"checkpoint", "--pid", victim.PidText()});
-  ASSERT_GT(criu_, 0);
-  client->Signal(SIGINT);
-  EXPECT_TRUE(Said("cancelling"));
-  EXPECT_TRUE(client->Runs());
-  SignalPid(criu_, SIGCONT);
-  EXPECT_EQ(client->Wait(Within(kPatience)), (ExitStatus{.code = 128 + SIGINT}));
-  EXPECT_THAT(Slurp(dir_ / "err"), HasSubstr("undone"));
-  EXPECT_THAT(Slurp(dir_ / "out"), IsEmpty());
-  // It has waited: nothing is under way any more.
-  EXPECT_THAT(api_->Operations(), IsEmpty());
-  EXPECT_TRUE(victim.GoesOn());
-  ExpectNothingWasLost(victim);
-}
-
-TEST_F(Interrupted, ARestoreIsUndoneBeforeCrctlSaysSo) {
-  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"64"}});
-  ASSERT_TRUE(victim.Started());
-  const std::string checkpoint = Checkpointed(victim);
-  const auto client = Start({"restore", checkpoint, "--wait"});
-  ASSERT_GT(criu_, 0);
-  client->Signal(SIGINT);
-  EXPECT_EQ(client->Wait(Within(kPatience)), (ExitStatus{.code = 128 + SIGINT}));
-  EXPECT_THAT(Slurp(dir_ / "err"), HasSubstr("undone"));
-  EXPECT_THAT(Slurp(dir_ / "out"), IsEmpty());
-  EXPECT_TRUE(victim.Gone());
-  EXPECT_THAT(api_->Operations(), IsEmpty());
-  EXPECT_EQ(api_->GetCheckpoint(checkpoint)->state(), v1::CHECKPOINT_STATE_READY);
-  ExpectNothingWasLost(victim);
-}
-
-TEST_F(Interrupted, TwiceLeavesAtOnceAndSaysWhatIsNotKnown) {
-  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"64"}});
-  ASSERT_TRUE(victim.Started());
-  const auto client = Start({"checkpoint", "--pid", victim.PidText()});
-  ASSERT_GT(criu_, 0);
-  client->Signal(SIGINT);
-  ASSERT_TRUE(Said("cancelling"));
-  client->Signal(SIGINT);
-  EXPECT_EQ(client->Wait(Within(kPatience)), (ExitStatus{.code = 128 + SIGINT}));
-  EXPECT_THAT(Slurp(dir_ / "err"), HasSubstr("not known"));
-  // It did not wait for the CRIU that still holds the operation.
-  EXPECT_EQ(StateOf(criu_), 'T');
-  SignalPid(criu_, SIGCONT);
-  EXPECT_TRUE(WaitUntil([&] { return api_->Operations().empty(); }));
-  ExpectNothingWasLost(victim);
-}
-
-TEST_F(Faults, ADeadlineRollsTheCheckpointBack) {
-  Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"192"}});
-  ASSERT_TRUE(victim.Started());
-  for (const int millis : {1, 20, 60, 120}) {
-    v1::CheckpointRequest request = CheckpointOf(victim);
-    request.set_timeout_us(millis * 1000);
-    const auto answer = api_->Checkpoint(request);
-    EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED) << millis;
-    EXPECT_EQ(answer.error.reason(), "OPERATION_TIMED_OUT");
-    EXPECT_TRUE(victim.GoesOn());
-    ExpectRecordsAreTrue();
-  }
-  ExpectNothingWasLost(victim);
-}
 
 TEST_F(Faults, StoppingCrdLetsTheCheckpointFinish) {
   Victim victim(reaper_, dir_.path(), "memory", {.arguments = {"256"}});

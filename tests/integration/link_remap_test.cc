@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/integration/support/integration_test.h"
+#include "tests/integration/support/stopping_criu.h"
 
 namespace crd::testing {
 namespace {
@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-class LinkRemap : public IntegrationTest {
+class LinkRemap : public WithStoppingCriu {
  protected:
   void SetUp() override {
     std::filesystem::create_directory(files_);
@@ -30,13 +30,11 @@ class LinkRemap : public IntegrationTest {
     IntegrationTest::TearDown();
   }
   CrdDaemon::Options DaemonOptions() override {
-    if (!fault_.has_value()) return {};
-    return {.arguments = {}, .environment = {"CRIU_FAULT=" + std::to_string(*fault_)}};
+    CrdDaemon::Options options = WithStoppingCriu::DaemonOptions();
+    if (fault_.has_value()) options.environment = {"CRIU_FAULT=" + std::to_string(*fault_)};
+    return options;
   }
 
-  // With enough memory that CRIU, which looks at files first, is busy for a while with its name in
-  // place.
-  Victim& BigVictim() { return NewVictimIn(files_, {"256"}); }
   Victim& NewVictimIn(const std::string& directory, std::vector<std::string> arguments = {}) {
     Victim::Options options;
     options.arguments = std::move(arguments);
@@ -90,12 +88,14 @@ TEST_F(LinkRemap, CheckpointsWithTheSameNamesOfCriusDoNotMeet) {
 }
 
 TEST_F(LinkRemap, CriuThatIsKilledLeavesNoNames) {
-  Victim& victim = BigVictim();
+  Victim& victim = NewVictimIn(files_);
   ASSERT_TRUE(victim.Started());
   const auto before = Files();
+  ASSERT_TRUE(RestartWithCriuThatStopsBehind("pages begun"));
   auto call = Begin(LinkRemapOf(victim));
-  const pid_t criu = AwaitCriu([&] { return Ready(call); });
-  ASSERT_TRUE(WaitUntil([&] { return CriuHasMadeItsName() || Ready(call); }));
+  const pid_t criu = AwaitStoppedCriu([&] { return Ready(call); });
+  ASSERT_GT(criu, 0);
+  EXPECT_TRUE(CriuHasMadeItsName());
   SignalPid(criu, SIGKILL);
   EXPECT_FALSE(call.get().ok());
   EXPECT_EQ(Files(), before);
@@ -104,13 +104,13 @@ TEST_F(LinkRemap, CriuThatIsKilledLeavesNoNames) {
 }
 
 TEST_F(LinkRemap, CrdThatIsKilledTogetherWithItsCriuLeavesNoNames) {
-  Victim& victim = BigVictim();
+  Victim& victim = NewVictimIn(files_);
   ASSERT_TRUE(victim.Started());
   const auto before = Files();
+  ASSERT_TRUE(RestartWithCriuThatStopsBehind("pages begun"));
   auto call = Begin(LinkRemapOf(victim));
-  const pid_t criu = AwaitCriu([&] { return Ready(call); });
-  ASSERT_TRUE(WaitUntil([&] { return CriuHasMadeItsName() || Ready(call); }));
-  SignalPid(criu, SIGSTOP);
+  ASSERT_GT(AwaitStoppedCriu([&] { return Ready(call); }), 0);
+  EXPECT_TRUE(CriuHasMadeItsName());
   ASSERT_TRUE(RestartAfterKill9());
   EXPECT_FALSE(call.get().ok());
   EXPECT_EQ(Files(), before);
@@ -135,16 +135,15 @@ TEST_F(LinkRemap, ARestoreThatFailsLeavesNoNamesAndTheNextOneWorks) {
 }
 
 TEST_F(LinkRemap, CrdThatIsKilledInARestoreLeavesNoNames) {
-  Victim& victim = BigVictim();
+  Victim& victim = NewVictimIn(files_);
   ASSERT_TRUE(victim.Started());
   const std::string checkpoint = Checkpointed(victim, {"--link-remap"});
   const auto between = Files();
   const auto counts = victim.Counts();
+  ASSERT_TRUE(RestartWithCriuThatStopsBehind("started"));
   auto call = Begin(RestoreOf(checkpoint));
-  const pid_t criu = AwaitCriu([&] { return Ready(call); });
-  ASSERT_GT(criu, 0);
-  SignalPid(criu, SIGSTOP);
-  ASSERT_TRUE(WaitUntil([&] { return CriuHasMadeItsName(); }));
+  ASSERT_GT(AwaitStoppedCriu([&] { return Ready(call); }), 0);
+  EXPECT_TRUE(CriuHasMadeItsName());
   ASSERT_TRUE(RestartAfterKill9());
   EXPECT_FALSE(call.get().ok());
   EXPECT_EQ(Files(), between);

@@ -37,7 +37,9 @@ extern "C" {
 int nft_run_cmd_from_buffer(nft_ctx* context, const char* command) {
   static auto* const next = Next<int(nft_ctx*, const char*)>("nft_run_cmd_from_buffer");
   const int result = next(context, command);
-  if (std::strncmp(command, "create table ", 13) == 0 && IsMoment("lock made")) Stop();
+  // Without the run id it is CRIU's look at what the kernel can do.
+  constexpr char kLock[] = "create table inet CRIU-";
+  if (std::strncmp(command, kLock, std::strlen(kLock)) == 0 && IsMoment("lock made")) Stop();
   return result;
 }
 

@@ -3,28 +3,34 @@
 #include <string>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/integration/support/integration_test.h"
 
 namespace crd::testing {
 
-// Tests whose CRIU stops itself (SIGSTOP) behind a chosen moment of a dump, so that what is done to
-// it then is done at that moment, however busy the machine is.
+// Tests whose CRIU stops itself (SIGSTOP) at a chosen moment, so that what is done to it then is
+// done at that moment, however quick or busy the machine is.
 class WithStoppingCriu : public IntegrationTest {
  protected:
-  // "lock made":   the nftables table is there
-  // "pages begun": the first pages are in their file
-  // "root killed": the images are committed and the tree's root, `tree`, is killed
+  // Starts crd again; the first dump or restore from then on stops
+  //   "started":     before it does anything
+  //   "lock made":   the nftables table is there
+  //   "pages begun": the tree is frozen, its files are looked at, the first pages are written
+  //   "root killed": the images are committed and the tree's root, `tree`, is killed
   [[nodiscard]] bool RestartWithCriuThatStopsBehind(const std::string& moment, pid_t tree = 0) {
     const std::string script = dir_ / "criu";
-    // Only where it serves: what crd asks it at start would stop, too.
-    Spill(script, "#!/bin/sh\ncase \"$*\" in *swrk*) export STOP_CRIU_BEHIND='" + moment +
-                      "' STOP_CRIU_TREE=" + std::to_string(tree) +
-                      " LD_PRELOAD=" STOP_CRIU_LIBRARY ";; esac\nexec '" +
+    const std::string armed = dir_ / "armed";
+    const std::string stop = moment == "started" ? std::string("kill -STOP $$")
+                                                 : "export STOP_CRIU_BEHIND='" + moment +
+                                                       "' STOP_CRIU_TREE=" + std::to_string(tree) +
+                                                       " LD_PRELOAD=" STOP_CRIU_LIBRARY;
+    Spill(script, "#!/bin/sh\nif rmdir '" + armed + "' 2>/dev/null; then " + stop + "; fi\nexec '" +
                       api_->Info()->criu_path() + "' \"$@\"\n");
     ::chmod(script.c_str(), 0755);
     criu_ = script;
-    return Restart();
+    // Only now: what crd asks CRIU at its start must not stop.
+    return Restart() && ::mkdir(armed.c_str(), 0700) == 0;
   }
   // From the next start on.
   void UseSoundCriu() { criu_.clear(); }

@@ -14,8 +14,10 @@
 namespace crd::testing {
 
 inline Result<Preflight> Inspect(pid_t pid, const criu::DumpOptions& options = {},
-                                 const std::set<pid_t>& busy = {}) {
-  return InspectTree(pid, options, {.self = ::getpid(), .busy_roots = busy});
+                                 const std::vector<pid_t>& busy = {}) {
+  PreflightContext context{.self = ::getpid()};
+  for (const pid_t each : busy) context.busy.emplace(each, OperationId("other"));
+  return InspectTree(pid, options, context);
 }
 
 // Names of the refusals of a tree, in order; the refusal of the target alone if there is one.
