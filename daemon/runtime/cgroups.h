@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "daemon/base/result.h"
+#include "daemon/runtime/mount_table.h"
+
+namespace crd::runtime {
+
+// Where a process is in one cgroup hierarchy.
+struct CgroupPlace {
+  std::string controllers;  // "cpu,cpuacct", "name=systemd"; empty for cgroup2
+  std::string path;         // within the hierarchy, as crd's cgroup namespace has it
+  std::string directory;    // where crd sees it; empty if this hierarchy is not mounted for crd
+
+  [[nodiscard]] bool v2() const { return controllers.empty(); }
+  // Not the root: something that was made for somebody.
+  [[nodiscard]] bool own() const { return path != "/" && !directory.empty(); }
+  [[nodiscard]] bool Has(std::string_view controller) const;
+  bool operator==(const CgroupPlace&) const = default;
+};
+
+// Pure: of /proc/PID/cgroup and crd's mounts.
+std::vector<CgroupPlace> ParseCgroups(std::string_view text, const std::vector<MountEntry>& mounts);
+
+// Cgroups of a process, v1 hierarchies first as the kernel lists them. Hosts are pure v1, hybrid
+// (v1 controllers and a cgroup2 without most of them) or v2; all are read alike. Any thread.
+Result<std::vector<CgroupPlace>> CgroupsOf(pid_t pid);
+
+}  // namespace crd::runtime
