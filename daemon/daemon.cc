@@ -18,6 +18,7 @@
 #include "daemon/criu/kernel_cache.h"
 #include "daemon/criu/swrk_criu.h"
 #include "daemon/loop_ports.h"
+#include "daemon/runtime/find.h"
 
 namespace crd {
 namespace {
@@ -124,7 +125,8 @@ Result<void> Daemon::BringTogether(std::vector<systemd::NamedFd> kept) {
                     .host = host.nodename,
                     .boot_id = TRY(ReadBootId()),
                     .kernel_cache_primed = kernel_cache_primed_,
-                    .workers = static_cast<int>(options_.workers)};
+                    .workers = static_cast<int>(options_.workers),
+                    .runtime_roots = runtime::DefaultRoots};
   std::map<std::string, UniqueFd> pidfds;
   for (systemd::NamedFd& named : kept) pidfds.emplace(named.name, std::move(named.fd));
   TRY(Reconcile(parts, std::move(pidfds)));

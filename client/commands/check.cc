@@ -27,9 +27,13 @@ Result<v1::CheckResponse> Ask(Session& session, const Args& args) {
     return check(request);
   }
   request.set_checkpoint(args.target.key);
-  auto checked = check(request);
+  const bool runtimes = !args.target.runtime.empty() || !args.target.root.empty();
+  Result<v1::CheckResponse> checked = Error{.code = Code::kNotFound};
+  if (!runtimes) checked = check(request);
   if (checked.ok() || checked.error().code != Code::kNotFound) return checked;
   request.set_container(args.target.key);
+  request.set_runtime(args.target.runtime);
+  request.set_runtime_root(args.target.root);
   checked = check(request);
   if (checked.ok() || checked.error().code != Code::kNotFound) return checked;
   return Error{.code = Code::kNotFound,

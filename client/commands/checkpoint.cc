@@ -36,6 +36,8 @@ Result<int> Run(Session& session, const Args& args) {
     request.set_pid(args.target.pid);
   } else {
     request.set_container(args.target.key);
+    request.set_runtime(args.target.runtime);
+    request.set_runtime_root(args.target.root);
   }
   Interruption interruption;
   const SignalWatch watch([&](int signal) { interruption.Raise(signal); });
@@ -50,7 +52,8 @@ Result<int> Run(Session& session, const Args& args) {
 
 void AddCheckpoint(CLI::App& app, Command& chosen) {
   auto args = std::make_shared<Args>();
-  AddTarget(app, args->target, "CONTAINER", "A container that crd knows: id, unique prefix, name");
+  AddTarget(app, args->target, "CONTAINER",
+            "A container of crd's, runc's or crun's: id, unique prefix, name");
   app.add_option_function<std::string>(
          "--name", [args](const std::string& name) { args->request.set_name(name); },
          "A name for the checkpoint")
@@ -63,7 +66,8 @@ void AddCheckpoint(CLI::App& app, Command& chosen) {
       "Examples:\n"
       "  crctl checkpoint --pid 4711\n"
       "  crctl checkpoint --pid 4711 --name before-upgrade --leave-running\n"
-      "  crctl checkpoint web --tcp-established --timeout 30s");
+      "  crctl checkpoint web --tcp-established --timeout 30s\n"
+      "  crctl checkpoint web --runtime runc --leave-running");
   app.callback(
       [args, &chosen] { chosen = [args](Session& session) { return Run(session, *args); }; });
 }

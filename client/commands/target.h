@@ -9,10 +9,12 @@
 
 namespace crd::client {
 
-// What is to be checkpointed or checked: one of the two is set.
+// What is to be checkpointed or checked: pid or key is set.
 struct Target {
   std::int32_t pid = 0;
   std::string key;
+  std::string runtime;  // whose container the key names; empty: crd's own first, then any
+  std::string root;
 };
 
 // Adds --pid PID and a positional argument, of which exactly one must be given.
@@ -24,6 +26,12 @@ inline void AddTarget(CLI::App& app, Target& target, const std::string& key_name
       ->option_text("PID");
   group->add_option(key_name, target.key, key_description)->option_text(" ");
   group->require_option(1);
+  app.add_option("--runtime", target.runtime, "It is a container of this runtime")
+      ->check(CLI::IsMember({"runc", "crun"}))
+      ->option_text("runc|crun");
+  app.add_option("--root", target.root, "Look into this state directory of a runtime, too")
+      ->transform(AsAbsolutePath())
+      ->option_text("DIR");
 }
 
 }  // namespace crd::client

@@ -272,6 +272,14 @@ Result<std::vector<SharedMemory>> ReadSharedMemory(const ProcDir& process) {
   return objects;
 }
 
+Result<pid_t> ReadInnermostPid(pid_t pid) {
+  const ProcDir process = TRY(ProcDir::Open(pid));
+  const std::string status = TRY(process.Read("status"));
+  const std::optional<std::string> pids = Field(status, "NSpid");
+  if (!pids.has_value()) return pid;
+  return Number<pid_t>(std::string_view(*pids).substr(pids->find_last_of("\t ") + 1));
+}
+
 Result<ino_t> ReadNamespace(const ProcDir& process, const std::string& name) {
   struct stat status {};
   if (::fstatat(process.fd().get(), ("ns/" + name).c_str(), &status, 0) == 0) return status.st_ino;

@@ -116,6 +116,9 @@ struct SharedMemory {
 };
 Result<std::vector<SharedMemory>> ReadSharedMemory(const ProcDir& process);
 
+// The pid that a process has in its own pid namespace: the last of "NSpid:".
+Result<pid_t> ReadInnermostPid(pid_t pid);
+
 // Inode of /proc/PID/ns/NAME; 0 where the kernel lacks this kind of namespace.
 Result<ino_t> ReadNamespace(const ProcDir& process, const std::string& name);
 

@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "daemon/base/log.h"
+#include "daemon/core/container_dump.h"
 #include "daemon/core/dump_cure.h"
 #include "daemon/core/errors.h"
 #include "daemon/core/image_follower.h"
@@ -62,6 +63,7 @@ class Checkpointing {
   Claims& claims_;
 
   std::optional<CheckpointTarget> target_;
+  std::optional<ContainerDump> dump_;  // of an OCI container
   std::optional<Preflight> preflight_;
   CheckpointRecord checkpoint_;
   std::optional<StagedCheckpoint> staged_;
@@ -88,12 +90,15 @@ Result<void> Checkpointing::Prepare() {
   if (!request_.name.empty() && !IsValidName(request_.name)) {
     return errors::InvalidName("checkpoint", request_.name);
   }
-  const pid_t root = TRY(ResolvePid(parts_, request_.target));
-  preflight_ =
-      TRY(InspectTree(root, request_.options,
-                      {.self = ::getpid(), .busy = claims_.BusyPids(operation_.id())}));
+  InspectedTarget inspected =
+      TRY(InspectTarget(TRY(ResolveTarget(parts_, request_.target)), request_.options,
+                        {.self = ::getpid(), .busy = claims_.BusyPids(operation_.id())}));
+  preflight_ = std::move(inspected.preflight);
   if (!preflight_->obstacles.empty()) return errors::CannotBeDumped(preflight_->obstacles);
   target_.emplace(TRY(OpenTarget(parts_, preflight_->tree.root())));
+  if (inspected.container) {
+    dump_.emplace(TRY(ContainerDump::Prepare(*std::move(inspected.container), inspected.streams)));
+  }
   std::vector<pid_t> pids;
   for (const TreeProcess& process : preflight_->tree.processes()) pids.push_back(process.pid);
   TRY(claim_.Pids(pids));
@@ -141,19 +146,21 @@ Result<void> Checkpointing::Record() {
 
 Result<void> Checkpointing::Dump() {
   operation_.Enter("dump");
+  criu::DumpRequest request{.pid = target_->root.pid(),
+                            .images = staged_->images(),
+                            .work = staged_->work(),
+                            .options = request_.options,
+                            .external = preflight_->external,
+                            .deadline = operation_.deadline()};
+  if (dump_) TRY(dump_->ApplyTo(request));
   const Cgroup cgroup = TRY(Cgroup::Create(parts_.cgroup_base, "op-" + operation_.id().str()));
+  request.cgroup = cgroup.directory();
   follower_.emplace(staged_->images(), [this](std::uint64_t bytes) {
     operation_.ReportBytes(bytes, preflight_->memory_bytes);
   });
   auto report = parts_.criu.Dump(
-      {.pid = target_->root.pid(),
-       .images = staged_->images(),
-       .work = staged_->work(),
-       .options = request_.options,
-       .external = preflight_->external,
-       .cgroup = cgroup.directory(),
-       .deadline = operation_.deadline()},
-      [this](criu::DumpStage stage) { return OnStage(stage); }, operation_.cancel());
+      request, [this](criu::DumpStage stage) { return OnStage(stage); }, operation_.cancel());
+  if (dump_) dump_->Thaw();
   // CRIU has ended; what it started ends with it.
   const auto emptied = cgroup.Destroy(SteadyClock::now() + kCgroupPatience);
   if (!emptied.ok()) spdlog::warn("op={} {}, ignoring", operation_.id(), emptied.error().message);
@@ -196,6 +203,7 @@ bool Checkpointing::EndWhatIsLeft() const {
 }
 
 Result<void> Checkpointing::OnStage(criu::DumpStage stage) {
+  if (stage == criu::DumpStage::kPreDump && dump_) return dump_->Freeze();
   if (stage != criu::DumpStage::kPostDump) return {};
   TRY(operation_.CheckGoingOn());
   const bool has_terminal =
@@ -211,6 +219,10 @@ Result<void> Checkpointing::Commit() {
   operation_.Enter("commit");
   Manifest manifest{.stdio = preflight_->stdio, .external = preflight_->external};
   manifest.remapped = remapped_;
+  if (dump_) {
+    TRY(dump_->WriteStreams(staged_->images()));
+    manifest.container = dump_->container();
+  }
   manifest.files = TRY(staged_->Survey(TRY(follower_->Finish())));
   if (request_.options.tcp_established && !request_.options.leave_running) {
     checkpoint_.network_lock = TRY(NetworkLockOf(checkpoint_.pid, staged_->images()));

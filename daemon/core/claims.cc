@@ -9,6 +9,8 @@ Claim::~Claim() {
   std::erase_if(claims_.pids_, [&](const auto& item) { return item.second == operation_; });
   std::erase_if(claims_.readers_, [&](const auto& item) { return item.second == operation_; });
   std::erase_if(claims_.owners_, [&](const auto& item) { return item.second == operation_; });
+  std::erase_if(claims_.runtime_containers_,
+                [&](const auto& item) { return item.second == operation_; });
 }
 
 Result<void> Claim::Pids(const std::vector<pid_t>& pids) {
@@ -38,6 +40,15 @@ Result<void> Claim::OwnCheckpoint(const CheckpointId& id) {
   const auto reader = claims_.readers_.find(id);
   if (reader != claims_.readers_.end()) return errors::CheckpointInUse(id, reader->second);
   claims_.owners_.emplace(id, operation_);
+  return {};
+}
+
+Result<void> Claim::RuntimeContainer(const std::string& state_path) {
+  const std::lock_guard lock(claims_.mutex_);
+  const auto [found, is_new] = claims_.runtime_containers_.emplace(state_path, operation_);
+  if (!is_new && found->second != operation_) {
+    return errors::ContainerBusy(state_path, found->second);
+  }
   return {};
 }
 

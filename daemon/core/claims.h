@@ -2,6 +2,7 @@
 
 #include <map>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,8 @@ class Claim {
   // CHECKPOINT_IN_USE otherwise.
   Result<void> ReadCheckpoint(const CheckpointId& id);
   Result<void> OwnCheckpoint(const CheckpointId& id);
+  // A runtime's container, by the path of its state; CONTAINER_BUSY.
+  Result<void> RuntimeContainer(const std::string& state_path);
 
  private:
   Claims& claims_;
@@ -48,6 +51,7 @@ class Claims {
   std::map<pid_t, OperationId> pids_;
   std::multimap<CheckpointId, OperationId> readers_;
   std::map<CheckpointId, OperationId> owners_;
+  std::map<std::string, OperationId> runtime_containers_;
 };
 
 }  // namespace crd

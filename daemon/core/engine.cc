@@ -12,6 +12,7 @@
 #include "daemon/core/restorable.h"
 #include "daemon/core/restore.h"
 #include "daemon/core/target.h"
+#include "daemon/runtime/find.h"
 
 namespace crd {
 namespace {
@@ -24,6 +25,10 @@ std::string Describe(const CheckpointRequest& request) {
   nlohmann::json json = {{"name", request.name}, {"options", ToJson(request.options)}};
   if (const auto* pid = std::get_if<pid_t>(&request.target)) {
     json["pid"] = *pid;
+  } else if (const auto* wanted = std::get_if<RuntimeTarget>(&request.target)) {
+    json["container"] = wanted->key;
+    json["runtime"] = wanted->runtime;
+    json["runtime_root"] = wanted->root;
   } else {
     json["container"] = std::get<std::string>(request.target);
   }
@@ -117,10 +122,9 @@ Result<std::shared_ptr<Operation>> Engine::StartRestore(const RestoreRequest& re
 Result<std::vector<Obstacle>> Engine::Check(const CheckRequest& request) {
   const OperationId nobody;
   if (const auto* target = std::get_if<Target>(&request.subject)) {
-    const pid_t root = TRY(ResolvePid(parts_, *target));
-    return TRY(InspectTree(root, request.options,
-                           {.self = ::getpid(), .busy = claims_.BusyPids(nobody)}))
-        .obstacles;
+    return TRY(InspectTarget(TRY(ResolveTarget(parts_, *target)), request.options,
+                             {.self = ::getpid(), .busy = claims_.BusyPids(nobody)}))
+        .preflight.obstacles;
   }
   return FindRestoreObstacles(parts_, claims_,
                               std::get<CheckRequest::CheckpointKey>(request.subject).key);
@@ -188,6 +192,22 @@ Result<Engine::Verified> Engine::VerifyCheckpoint(const std::string& key) {
     record = TRY(parts_.inventory.FindCheckpoint(record.id.str()));
   }
   return Verified{.checkpoint = std::move(record), .damages = std::move(damages)};
+}
+
+RuntimeContainers Engine::ListRuntimeContainers(const std::string& root) const {
+  std::vector<std::string> roots = RuntimeRoots(parts_, root);
+  runtime::Found found = runtime::List(roots);
+  RuntimeContainers list{.problems = std::move(found.problems)};
+  for (runtime::Container& container : found.containers) {
+    const bool stopped = container.status == runtime::Status::kStopped;
+    list.containers.push_back({.id = std::move(container.state.id),
+                               .runtime = std::string(runtime::KindName(container.state.kind)),
+                               .status = std::string(runtime::StatusName(container.status)),
+                               .pid = stopped ? 0 : container.state.pid,
+                               .bundle = std::move(container.state.bundle),
+                               .state_path = std::move(container.state.path)});
+  }
+  return list;
 }
 
 Result<void> Engine::SignalContainer(const std::string& key, int signal) {

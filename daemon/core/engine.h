@@ -30,6 +30,20 @@ struct EngineInfo {
   std::uint64_t free_bytes = 0;
 };
 
+// A container as its runtime knows it.
+struct RuntimeContainer {
+  std::string id;
+  std::string runtime;
+  std::string status;
+  pid_t pid = 0;  // 0 when it is stopped
+  std::string bundle;
+  std::string state_path;
+};
+struct RuntimeContainers {
+  std::vector<RuntimeContainer> containers;
+  std::vector<Error> problems;  // states that cannot be read
+};
+
 // Everything that can be asked of crd. Thread-safe. Calls named Start… return at once: their
 // operation goes on without the caller, unless nobody watches it any more (Operation::DropWatcher).
 class Engine {
@@ -55,6 +69,9 @@ class Engine {
     std::vector<Damage> damages;
   };
   Result<Verified> VerifyCheckpoint(const std::string& key);
+
+  // What the runtimes' state directories show, and `root` if it is not empty.
+  [[nodiscard]] RuntimeContainers ListRuntimeContainers(const std::string& root) const;
 
   Result<void> SignalContainer(const std::string& key, int signal);
   // Drops the record of a container that has ended, and its log.

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "daemon/base/children.h"
 #include "daemon/base/clock.h"
@@ -26,6 +28,10 @@ struct EngineParts {
   std::string boot_id;
   bool kernel_cache_primed = false;
   int workers = 4;
+  // Looks anew each time: containerd makes a state directory per namespace.
+  std::function<std::vector<std::string>()> runtime_roots = [] {
+    return std::vector<std::string>();
+  };
 };
 
 }  // namespace crd

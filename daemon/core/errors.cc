@@ -109,6 +109,14 @@ Error TreeBusy(pid_t pid, const OperationId& operation) {
           .hint = "try again when that operation has ended"};
 }
 
+Error ContainerBusy(std::string_view state_path, const OperationId& operation) {
+  return {.code = Code::kAborted,
+          .reason = "CONTAINER_BUSY",
+          .message =
+              fmt::format("operation {} is restoring the container of '{}'", operation, state_path),
+          .hint = "wait until it has ended"};
+}
+
 Error TooManyOperations(std::size_t limit) {
   return {.code = Code::kResourceExhausted,
           .reason = "TOO_MANY_OPERATIONS",
@@ -217,6 +225,14 @@ Error LogUnusable(std::string_view path, const Error& why) {
           .reason = "LOG_UNUSABLE",
           .message = fmt::format("the log '{}' cannot be used: {}", path, why.message),
           .hint = "give an absolute path of a file that can be made or appended to",
+          .sys_errno = why.sys_errno};
+}
+
+Error OutsideFileGone(std::string_view path, const Error& why) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "OUTSIDE_FILE_GONE",
+          .message = fmt::format("open '{}', which the container had open: {}", path, why.message),
+          .hint = "put it back, or say where the output goes with --log or --inherit-stdio",
           .sys_errno = why.sys_errno};
 }
 

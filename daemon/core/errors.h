@@ -36,6 +36,7 @@ Error ContainerLive(const ContainerId& id, ContainerState state);
 
 // Two at once.
 Error TreeBusy(pid_t pid, const OperationId& operation);
+Error ContainerBusy(std::string_view state_path, const OperationId& operation);
 Error TooManyOperations(std::size_t limit);
 Error ShuttingDown();
 
@@ -59,6 +60,7 @@ Error TcpNotAllowed(const CheckpointId& id);
 Error LogUnusable(std::string_view path, const Error& why);
 Error CallerGone();
 Error LinkRemapTaken(std::string_view path);
+Error OutsideFileGone(std::string_view path, const Error& why);
 
 // How an operation ended.
 Error OperationCancelled(std::string_view stage);

@@ -16,12 +16,13 @@ json StdioLinkToJson(const StdioLink& link) {
           {"pid", link.pid},
           {"fd", link.fd},
           {"readable", link.readable},
-          {"writable", link.writable}};
+          {"writable", link.writable},
+          {"path", link.path}};
 }
 
 Result<StdioLink> StdioLinkFromJson(const json& object) {
   const int kind = TRY(Member<int>(object, "kind", 0));
-  if (kind < 0 || kind > static_cast<int>(StdioLink::Kind::kTerminal)) {
+  if (kind < 0 || kind > static_cast<int>(StdioLink::Kind::kFile)) {
     return Error{.code = Code::kDataLoss,
                  .message = fmt::format("unknown kind {} of a stdio link", kind)};
   }
@@ -30,7 +31,8 @@ Result<StdioLink> StdioLinkFromJson(const json& object) {
                    .pid = TRY(Member<int>(object, "pid", 0)),
                    .fd = TRY(Member<int>(object, "fd", -1)),
                    .readable = TRY(Member<bool>(object, "readable", false)),
-                   .writable = TRY(Member<bool>(object, "writable", false))};
+                   .writable = TRY(Member<bool>(object, "writable", false)),
+                   .path = TRY(Member<std::string>(object, "path", ""))};
 }
 
 Result<ManifestFile> FileFromJson(const json& object) {
@@ -106,6 +108,7 @@ std::string Serialize(const Manifest& manifest) {
                {"stdio", json::array()},
                {"files", json::array()},
                {"remapped", json::array()}};
+  if (manifest.container) body["container"] = runtime::ToJson(*manifest.container);
   for (const StdioLink& link : manifest.stdio) body["stdio"].push_back(StdioLinkToJson(link));
   for (const ManifestFile& file : manifest.files) {
     body["files"].push_back({{"name", file.name}, {"size", file.size}, {"digest", file.digest}});
@@ -134,6 +137,12 @@ Result<Manifest> ParseManifest(std::string_view text) {
   Manifest manifest;
   manifest.checkpoint = TRY(CheckpointFromJson(body.value("checkpoint", json::object())));
   manifest.stdio = TRY(Array<StdioLink>(body, "stdio", StdioLinkFromJson));
+  if (const auto container = body.find("container"); container != body.end()) {
+    if (!container->is_object()) {
+      return Error{.code = Code::kDataLoss, .message = "'container' is no object"};
+    }
+    manifest.container = TRY(runtime::SavedContainerFromJson(*container));
+  }
   manifest.files = TRY(Array<ManifestFile>(body, "files", FileFromJson));
   manifest.remapped = TRY(Array<RemappedFile>(body, "remapped", RemappedFileFromJson));
   manifest.external =

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "daemon/core/link_remaps.h"
 #include "daemon/core/preflight.h"
 #include "daemon/core/records.h"
+#include "daemon/runtime/saved_container.h"
 
 namespace crd {
 
@@ -28,6 +30,7 @@ struct Manifest {
   std::vector<std::string> external;
   std::vector<ManifestFile> files;  // by name
   std::vector<RemappedFile> remapped;
+  std::optional<runtime::SavedContainer> container;
 
   [[nodiscard]] std::uint64_t TotalBytes() const;
 };

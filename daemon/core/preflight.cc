@@ -122,7 +122,7 @@ Result<Preflight> InspectTree(pid_t root, const criu::DumpOptions& options,
   TRY(CheckBusy(target, context));
   Namespaces own = TRY(NamespacesOf(context.self));
   Namespaces of_root = TRY(NamespacesOf(root));
-  TRY(CheckRootNamespaces(target, own, of_root));
+  if (!context.container) TRY(CheckRootNamespaces(target, own, of_root));
 
   ProcessTree tree = TRY(ReadProcessTree(root));
   Findings findings = TreeInspector(tree, options, std::move(own), std::move(of_root)).Run();

@@ -24,13 +24,15 @@ struct StdioLink {
     kPipe,      // may be anything else after the restore; without inherit a pipe to nowhere
     kSocket,    // the same, but CRIU does not restore it without inherit
     kTerminal,  // only with shell_job; any other terminal, which does not control the tree
+    kFile,      // a file outside of a container, which CRIU does not open without inherit
   };
   Kind kind = Kind::kPipe;
   std::string key;  // for RestoreRequest::inherit: "pipe:[123]", "socket:[123]", "tty[8800:1a]"
-  pid_t pid = 0;    // the first process that has it, root first
+  pid_t pid = 0;    // the first process that has it, root first; as its own pid namespace counts
   int fd = -1;      // the lowest descriptor there
   bool readable = false;
   bool writable = false;
+  std::string path;  // of a file
 };
 
 struct Preflight {
@@ -45,6 +47,8 @@ struct Preflight {
 struct PreflightContext {
   pid_t self = 0;                     // crd's own pid
   std::map<pid_t, OperationId> busy;  // processes that other operations work on
+  // The tree is a container's: it may have mount and pid namespaces of its own.
+  bool container = false;
 };
 
 // Looks at a tree as CRIU 4.2 will, without touching or stopping it: reads /proc, and the kernel's

@@ -9,6 +9,8 @@
 #include "daemon/base/log.h"
 #include "daemon/core/dump_cure.h"
 #include "daemon/core/errors.h"
+#include "daemon/runtime/container_root.h"
+#include "daemon/runtime/freezer.h"
 
 namespace crd {
 namespace {
@@ -127,10 +129,11 @@ Result<void> SweepCgroups(const EngineParts& parts, const std::set<std::string>&
 }
 
 // Directories of containers that have no record: a restore that died before its record was written,
-// or after that was dropped.
+// or after that was dropped. And what a restore had mounted there.
 Result<void> RemoveUnknownLogs(const EngineParts& parts) {
   const UniqueFd containers = TRY(OpenDirectory(parts.state_directory + "/containers"));
   for (const std::string& name : TRY(ListDirectory(containers.ref()))) {
+    runtime::RemoveLeftOverRoot(fmt::format("{}/containers/{}/root", parts.state_directory, name));
     const auto record = parts.inventory.FindContainer(name);
     if (!record.ok() && record.error().code == Code::kNotFound)
       TRY(RemoveTreeAt(containers.ref(), name));
@@ -174,6 +177,8 @@ void PlanContainer(ContainerRecord container, const Observed& observed, WallMicr
     // A dump that was rolled back, or a restore that had come to its end without us.
     const bool changed = container.state != ContainerState::kRunning;
     if (container.state == ContainerState::kRestoring) container.started_us = now;
+    if (container.state == ContainerState::kCheckpointing)
+      plan.thaw.push_back(container.process.pid);
     container.state = ContainerState::kRunning;
     if (changed) plan.containers.push_back(container);
     plan.watch.push_back(std::move(container));
@@ -230,6 +235,8 @@ Result<void> Reconcile(const EngineParts& parts, std::map<std::string, UniqueFd>
   CureLetGoTrees(parts, recorded, observed);
   ReconcilePlan plan = PlanReconcile(recorded, observed, parts.clock.Wall());
 
+  // CRIU leaves a container frozen that it found so.
+  for (const pid_t pid : plan.thaw) runtime::ThawLeftOver(pid);
   for (const OperationRecord& operation : recorded.operations) {
     if (operation.kind == OperationKind::kRestore)
       parts.images.EndAbandonedRestore(operation.checkpoint_id);

@@ -37,6 +37,7 @@ struct ReconcilePlan {
   std::vector<CheckpointId> remove;  // directories that no checkpoint stands for
   std::vector<CheckpointId> finish_deleting;
   std::vector<ContainerRecord> watch;
+  std::vector<pid_t> thaw;  // whose dump was interrupted
 };
 
 // Pure. Every live container comes out alive, ended, lost or forgotten; nothing stays half-way.

@@ -15,8 +15,16 @@ namespace crd {
 
 // What is asked of the engine, in its own words: values, checked by the engine.
 
-// A process tree by its root's pid, or by the key of a container that crd knows.
-using Target = std::variant<pid_t, std::string>;
+// A container of an OCI runtime's.
+struct RuntimeTarget {
+  std::string key;      // its id there or a unique prefix of it
+  std::string runtime;  // "runc", "crun"; empty: any
+  std::string root;     // a state directory to look into besides the known ones; may be empty
+};
+
+// A process tree by its root's pid; a container that crd knows, by its key, or else a runtime's; a
+// runtime's.
+using Target = std::variant<pid_t, std::string, RuntimeTarget>;
 
 struct CheckpointRequest {
   std::string request_id;

@@ -1,5 +1,6 @@
 #include "daemon/core/restorable.h"
 
+#include "daemon/core/container_restore.h"
 #include "daemon/core/damage.h"
 #include "daemon/core/errors.h"
 #include "daemon/core/pids.h"
@@ -33,6 +34,12 @@ Result<std::vector<Obstacle>> FindRestoreObstacles(const EngineParts& parts, Cla
   if (!damages.empty()) {
     add(0, RecordDamage(parts.inventory, record.id, damages));
     return obstacles;
+  }
+  if (const auto& container = stored->manifest.container) {
+    if (auto open = ContainerRestore::Open(*container); !open.ok()) {
+      add(0, std::move(open).error());
+    }
+    if (container->own_pids) return obstacles;
   }
   for (const criu::ImageTask& task : TRY(criu::ReadTasks(stored->images.ref()))) {
     for (const pid_t thread : task.threads) {

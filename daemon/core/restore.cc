@@ -8,11 +8,13 @@
 #include "daemon/base/cgroup.h"
 #include "daemon/base/files.h"
 #include "daemon/base/log.h"
+#include "daemon/core/container_restore.h"
 #include "daemon/core/damage.h"
 #include "daemon/core/errors.h"
 #include "daemon/core/link_remaps.h"
 #include "daemon/core/network_lock.h"
 #include "daemon/core/pids.h"
+#include "daemon/core/process_tree.h"
 #include "daemon/core/stdio.h"
 #include "daemon/core/timers.h"
 #include "daemon/core/verify.h"
@@ -24,6 +26,11 @@ namespace {
 // A parent that reaps every few seconds is slow, one that has not reaped by then never will.
 constexpr auto kZombiePatience = std::chrono::seconds(15);
 constexpr auto kKillPatience = std::chrono::seconds(30);
+
+Result<void> Empty(const Cgroup& cgroup, Deadline patience) {
+  TRY(cgroup.Kill());
+  return cgroup.WaitEmpty(patience);
+}
 
 class Restoring {
  public:
@@ -40,8 +47,9 @@ class Restoring {
   Result<void> ClaimPids();
   Result<void> Record();
   Result<void> Restore();
+  Result<void> ChooseCgroup();
   Result<void> OnStage(criu::RestoreStage stage, pid_t root);
-  Result<void> SetTimersGoing();
+  Result<void> SetTimersGoing(pid_t root);
   Result<void> Adopt(pid_t root);
   Result<OperationRecord> RecordSuccess();
   void KillHalfMade();
@@ -55,13 +63,14 @@ class Restoring {
   CheckpointRecord checkpoint_;
   std::optional<StoredCheckpoint> stored_;
   std::optional<Verification> verification_;
-  std::vector<criu::ImageTask> tasks_;
   std::vector<pid_t> pids_;  // of processes and threads
   ContainerRecord container_;
   UniqueFd directory_;  // of the container's log
   std::optional<RestoreStdio> stdio_;
+  std::optional<ContainerRestore> container_restore_;  // of an OCI container
   std::optional<Cgroup> cgroup_;
   std::optional<LentLinkRemaps> lent_;
+  bool cgroup_is_runtimes_ = false;
   std::optional<PidFd> root_;
   bool recorded_ = false;
 };
@@ -93,7 +102,12 @@ Result<void> Restoring::Prepare() {
     return errors::TcpNotAllowed(checkpoint_.id);
   }
   TRY(OpenImages());
-  TRY(ClaimPids());
+  if (const auto& saved = stored_->manifest.container) {
+    TRY(claim_.RuntimeContainer(saved->state_path));
+    container_restore_.emplace(TRY(ContainerRestore::Open(*saved)));
+  }
+  // In a pid namespace that is made for them they are free.
+  if (!stored_->manifest.container || !stored_->manifest.container->own_pids) TRY(ClaimPids());
   return operation_.CheckGoingOn();
 }
 
@@ -113,8 +127,7 @@ Result<void> Restoring::OpenImages() {
 }
 
 Result<void> Restoring::ClaimPids() {
-  tasks_ = TRY(criu::ReadTasks(stored_->images.ref()));
-  for (const criu::ImageTask& task : tasks_) {
+  for (const criu::ImageTask& task : TRY(criu::ReadTasks(stored_->images.ref()))) {
     pids_.insert(pids_.end(), task.threads.begin(), task.threads.end());
   }
   TRY(claim_.Pids(pids_));
@@ -148,6 +161,7 @@ Result<void> Restoring::Record() {
   stdio_ = TRY(RestoreStdio::Open(checkpoint_.id, stored_->manifest.stdio, request_.stdio,
                                   directory + "/output.log"));
   container_.log_path = stdio_->log_path();
+  if (container_restore_) TRY(container_restore_->MountRoot(directory + "/root"));
   // Of a restore that a power cut ends nothing is left but its directory, which the next start
   // removes.
   return parts_.inventory.Write(
@@ -156,7 +170,7 @@ Result<void> Restoring::Record() {
 
 Result<void> Restoring::Restore() {
   operation_.Enter("restore");
-  cgroup_ = TRY(Cgroup::Create(parts_.cgroup_base, "ct-" + container_.id.str()));
+  TRY(ChooseCgroup());
   const criu::DumpOptions& options = checkpoint_.options;
   criu::RestoreRequest request{.images = stored_->images.ref(),
                                .work = directory_.ref(),
@@ -171,6 +185,7 @@ Result<void> Restoring::Restore() {
                                .deadline = operation_.deadline()};
   stdio_->ApplyTo(request);
   lent_.emplace(TRY(LentLinkRemaps::Lend(checkpoint_.id, stored_->manifest.remapped)));
+  if (container_restore_) container_restore_->ApplyTo(request);
   auto report = parts_.criu.Restore(
       request, [this](criu::RestoreStage stage, pid_t root) { return OnStage(stage, root); },
       operation_.cancel());
@@ -179,24 +194,44 @@ Result<void> Restoring::Restore() {
   return {};
 }
 
+// A container's own cgroup2 is emptied when the restore fails; any other tree gets one of crd's.
+Result<void> Restoring::ChooseCgroup() {
+  if (container_restore_) cgroup_ = TRY(container_restore_->OwnCgroup());
+  cgroup_is_runtimes_ = cgroup_.has_value();
+  if (!cgroup_) {
+    cgroup_.emplace(TRY(Cgroup::Create(parts_.cgroup_base, "ct-" + container_.id.str())));
+  }
+  return {};
+}
+
 Result<void> Restoring::OnStage(criu::RestoreStage stage, pid_t root) {
+  if (stage == criu::RestoreStage::kSetupNamespaces && container_restore_) {
+    return container_restore_->SetUpNetwork(root);
+  }
   if (stage != criu::RestoreStage::kPostRestore) return {};
   operation_.Enter("adopt");
   if (const auto damages = verification_->Finish(); !damages.empty())
     return RecordDamage(parts_.inventory, checkpoint_.id, damages);
   TRY(Adopt(root));
-  TRY(stdio_->SetAppend());
+  TRY(stdio_->SetAppend([&](pid_t pid) {
+    return container_restore_ ? container_restore_->HostPid(root, pid) : pid;
+  }));
   TRY(stdio_->KeepTerminal());
-  TRY(SetTimersGoing());
-  return operation_.CheckGoingOn();
+  TRY(SetTimersGoing(root));
+  TRY(operation_.CheckGoingOn());
+  if (!container_restore_) return {};
+  return container_restore_->Adopt(root_->identity(), cgroup_is_runtimes_ ? nullptr : &*cgroup_);
 }
 
-Result<void> Restoring::SetTimersGoing() {
+Result<void> Restoring::SetTimersGoing(pid_t root) {
   const auto needed = criu::HasExpiredPeriodicTimer(stored_->images.ref());
   // An image too big to be read whole is no reason to fail: then all descriptors are looked at.
   if (needed.ok() && !*needed) return {};
+  const ProcessTree tree = TRY(ReadProcessTree(root));
   std::vector<pid_t> processes;
-  for (const criu::ImageTask& task : tasks_) processes.push_back(task.pid);
+  for (const TreeProcess& process : tree.processes()) {
+    if (!process.zombie()) processes.push_back(process.pid);
+  }
   return RearmTimers(processes);
 }
 
@@ -216,16 +251,20 @@ Result<OperationRecord> Restoring::RecordSuccess() {
   operation.ended_us = parts_.clock.Wall();
   TRY(parts_.inventory.Write(parts_.inventory.NewUpdate().Put(container_).Put(operation)));
   ReleaseNetworkLock(parts_.inventory, checkpoint_);
-  parts_.containers.Watch(container_.id, std::move(*root_), cgroup_->path());
+  // The runtime removes its cgroup itself.
+  parts_.containers.Watch(container_.id, std::move(*root_),
+                          cgroup_is_runtimes_ ? "" : cgroup_->path());
   return operation;
 }
 
 void Restoring::KillHalfMade() {
+  if (container_restore_) container_restore_->Undo();
   if (root_.has_value()) parts_.children.Disown(root_->pid());
   if (cgroup_.has_value()) {
     const Deadline patience = SteadyClock::now() + kKillPatience;
-    auto destroyed = cgroup_->Destroy(patience);
-    if (destroyed.ok()) destroyed = WaitPidsFree(pids_, parts_.children, patience);
+    auto destroyed = cgroup_is_runtimes_ ? Empty(*cgroup_, patience) : cgroup_->Destroy(patience);
+    if (destroyed.ok() && !container_restore_)
+      destroyed = WaitPidsFree(pids_, parts_.children, patience);
     if (!destroyed.ok()) {
       spdlog::error("op={} end what the restore left behind: {}", operation_.id(),
                     destroyed.error().message);
@@ -242,6 +281,7 @@ OperationRecord Restoring::RecordFailure(Error error) {
   operation.container_id = {};
   if (recorded_) {
     stdio_.reset();
+    container_restore_.reset();
     if (auto containers = OpenDirectory(parts_.state_directory + "/containers"); containers.ok()) {
       static_cast<void>(RemoveTreeAt(containers->ref(), container_.id.str()));
     }

@@ -76,6 +76,19 @@ Result<UniqueFd> OpenNull() {
   return null;
 }
 
+// What a container had open outside of itself; regular files and devices only, and none is made.
+Result<UniqueFd> OpenAgain(const StdioLink& link) {
+  const int access = !link.writable ? O_RDONLY : (link.readable ? O_RDWR : O_WRONLY);
+  UniqueFd file(::open(link.path.c_str(), access | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  if (!file.valid()) return errors::OutsideFileGone(link.path, Error::Errno("open it"));
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0 || (!S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode))) {
+    return errors::OutsideFileGone(link.path, Error{.code = Code::kFailedPrecondition,
+                                                    .message = "it is not a file any more"});
+  }
+  return file;
+}
+
 // The caller's descriptor that stands where the link stood, else the first one of its direction.
 FdRef Choose(const std::vector<UniqueFd>& descriptors, const StdioLink& link) {
   const int wanted = link.fd >= 0 && link.fd <= 2 ? link.fd : (link.writable ? 1 : 0);
@@ -116,6 +129,9 @@ Result<RestoreStdio> RestoreStdio::Open(const CheckpointId& checkpoint,
     Link place{.key = link.key, .fd = link.fd, .pid = link.pid};
     if (stdio.from_caller_ != nullptr) {
       place.target = Choose(*stdio.from_caller_, link);
+    } else if (link.kind == StdioLink::Kind::kFile && !(named && link.writable)) {
+      stdio.opened_.push_back(TRY(OpenAgain(link)));
+      place.target = stdio.opened_.back().ref();
     } else if (link.writable) {
       if (!log.valid()) {
         stdio.opened_.push_back(TRY(OpenLog(log_path, named ? to_log->caller : Credentials{})));
@@ -165,10 +181,10 @@ Result<void> RestoreStdio::KeepTerminal() const {
   return {};
 }
 
-Result<void> RestoreStdio::SetAppend() const {
+Result<void> RestoreStdio::SetAppend(const std::function<pid_t(pid_t)>& host_pid) const {
   for (const Link& link : links_) {
     if (!link.to_log) continue;
-    const PidFd process = TRY(PidFd::Open(link.pid));
+    const PidFd process = TRY(PidFd::Open(host_pid(link.pid)));
     const UniqueFd restored(
         static_cast<int>(::syscall(SYS_pidfd_getfd, process.fd().get(), link.fd, 0)));
     if (!restored.valid())

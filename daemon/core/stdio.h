@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,7 +26,8 @@ class RestoreStdio {
  public:
   // TERMINAL_GONE if the tree needs a terminal and the caller brings none; LOG_UNUSABLE.
   // The log is made when something is to be written there, and only then: the caller's with the
-  // caller's credentials, `own_log` if the caller names none.
+  // caller's credentials, `own_log` if the caller names none. A file outside of a container is opened
+  // again unless the caller says what takes its place.
   static Result<RestoreStdio> Open(const CheckpointId& checkpoint,
                                    const std::vector<StdioLink>& links,
                                    const std::variant<StdioToLog, StdioFromCaller>& wanted,
@@ -37,8 +39,9 @@ class RestoreStdio {
   [[nodiscard]] const std::string& log_path() const { return log_path_; }
   // CRIU opens what takes a pipe's place anew, with the pipe's flags: without O_APPEND, so that two
   // streams would overwrite each other in one log. Puts the flag right on the restored tree's own
-  // descriptors, while nothing runs yet (criu 4.2, pipes.c: reopen_pipe).
-  [[nodiscard]] Result<void> SetAppend() const;
+  // descriptors, while nothing runs yet (criu 4.2, pipes.c: reopen_pipe). `host_pid` tells what pid
+  // a process of the images has now.
+  [[nodiscard]] Result<void> SetAppend(const std::function<pid_t(pid_t)>& host_pid) const;
   // CRIU gives the caller's terminal the owner and the size of the tree's old one (criu 4.2, tty.c:
   // restore_tty_params); its modes are the program's business. Puts both back.
   [[nodiscard]] Result<void> KeepTerminal() const;

@@ -1,16 +1,120 @@
 #include "daemon/core/target.h"
 
+#include <algorithm>
+
+#include "daemon/base/proc.h"
 #include "daemon/core/errors.h"
+#include "daemon/runtime/describe.h"
+#include "daemon/runtime/find.h"
+#include "daemon/runtime/refusals.h"
 
 namespace crd {
+namespace {
 
-Result<pid_t> ResolvePid(const EngineParts& parts, const Target& target) {
-  if (const auto* pid = std::get_if<pid_t>(&target)) return *pid;
-  const ContainerRecord container =
-      TRY(parts.inventory.FindContainer(std::get<std::string>(target)));
-  if (!IsLive(container.state)) return errors::ContainerEnded(container.id, container.state);
-  TRY(PidFd::Reopen(container.process));
-  return container.process.pid;
+std::optional<runtime::Kind> KindOf(const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  return name == runtime::KindName(runtime::Kind::kRunc) ? runtime::Kind::kRunc
+                                                         : runtime::Kind::kCrun;
+}
+
+Result<std::optional<ResolvedTarget>> FindInRuntimes(const EngineParts& parts,
+                                                     const RuntimeTarget& wanted) {
+  auto found = TRY(runtime::Find(RuntimeRoots(parts, wanted.root),
+                                 {.key = wanted.key, .kind = KindOf(wanted.runtime)}));
+  if (!found.has_value()) return std::optional<ResolvedTarget>();
+  return std::optional(ResolvedTarget{.pid = found->state.pid, .container = std::move(found)});
+}
+
+// A process in a mount namespace of its own may be the init of a container.
+ResolvedTarget WithContainer(const EngineParts& parts, pid_t pid) {
+  ResolvedTarget target{.pid = pid};
+  const auto process = proc::ProcDir::Open(pid);
+  const auto self = proc::ProcDir::Open(::getpid());
+  if (!process.ok() || !self.ok()) return target;
+  const auto its = proc::ReadNamespace(*process, "mnt");
+  const auto own = proc::ReadNamespace(*self, "mnt");
+  if (its.ok() && own.ok() && *its != *own) {
+    target.container = runtime::FindByPid(RuntimeRoots(parts, ""), pid);
+  }
+  return target;
+}
+
+void Add(const runtime::OutsideFile& file, Preflight& preflight) {
+  preflight.external.push_back(file.key);
+  preflight.stdio.push_back({.kind = StdioLink::Kind::kFile,
+                             .key = file.key,
+                             .pid = file.pid,
+                             .fd = file.fd,
+                             .readable = file.readable,
+                             .writable = file.writable,
+                             .path = file.path});
+}
+
+Result<void> AddContainer(const runtime::Container& container, const criu::DumpOptions& options,
+                          InspectedTarget& inspected) {
+  Preflight& preflight = inspected.preflight;
+  std::vector<pid_t> pids;
+  for (const TreeProcess& process : preflight.tree.processes()) pids.push_back(process.pid);
+  runtime::Description description = TRY(runtime::Describe(container, pids));
+  for (runtime::ContainerObstacle& obstacle : description.obstacles) {
+    preflight.obstacles.push_back({.pid = obstacle.pid, .error = std::move(obstacle.error)});
+  }
+  if (!description.engine.empty() && !options.leave_running) {
+    preflight.obstacles.push_back(
+        {.error = runtime::refusal::EngineWouldClean(container.state.id, description.engine)});
+  }
+  for (const runtime::OutsideFile& file : description.files) Add(file, preflight);
+  for (StdioLink& link : preflight.stdio) {
+    const auto inner = proc::ReadInnermostPid(link.pid);
+    if (inner.ok()) link.pid = *inner;
+  }
+  inspected.container = std::move(description.saved);
+  const proc::ProcDir init = TRY(proc::ProcDir::Open(pids.front()));
+  for (const char* stream : {"fd/0", "fd/1", "fd/2"}) {
+    const auto link = init.ReadLink(stream);
+    inspected.streams.push_back(link.ok() ? *link : "");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> RuntimeRoots(const EngineParts& parts, const std::string& extra) {
+  std::vector<std::string> roots = parts.runtime_roots();
+  const bool known = std::find(roots.begin(), roots.end(), extra) != roots.end();
+  if (!extra.empty() && !known) roots.push_back(extra);
+  return roots;
+}
+
+Result<ResolvedTarget> ResolveTarget(const EngineParts& parts, const Target& target) {
+  if (const auto* pid = std::get_if<pid_t>(&target)) return WithContainer(parts, *pid);
+  if (const auto* wanted = std::get_if<RuntimeTarget>(&target)) {
+    auto found = TRY(FindInRuntimes(parts, *wanted));
+    if (!found.has_value()) return errors::ContainerNotFound(wanted->key);
+    return *std::move(found);
+  }
+  const auto& key = std::get<std::string>(target);
+  const auto container = parts.inventory.FindContainer(key);
+  if (!container.ok() && container.error().reason == "CONTAINER_NOT_FOUND") {
+    auto found = TRY(FindInRuntimes(parts, {.key = key}));
+    if (found.has_value()) return *std::move(found);
+  }
+  if (!container.ok()) return container.error();
+  if (!IsLive(container->state)) return errors::ContainerEnded(container->id, container->state);
+  TRY(PidFd::Reopen(container->process));
+  return WithContainer(parts, container->process.pid);
+}
+
+Result<InspectedTarget> InspectTarget(const ResolvedTarget& target,
+                                      const criu::DumpOptions& options, PreflightContext context) {
+  context.container = target.container.has_value();
+  if (target.container && target.container->status != runtime::Status::kRunning) {
+    // Refused by its own name, before its pid is believed.
+    TRY(runtime::Describe(*target.container, {}));
+  }
+  InspectedTarget inspected{.preflight = TRY(InspectTree(target.pid, options, context))};
+  if (target.container) TRY(AddContainer(*target.container, options, inspected));
+  return inspected;
 }
 
 Result<CheckpointTarget> OpenTarget(const EngineParts& parts, const TreeProcess& root) {

@@ -1,9 +1,16 @@
 #pragma once
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "daemon/base/pid_fd.h"
 #include "daemon/core/engine_parts.h"
+#include "daemon/core/preflight.h"
 #include "daemon/core/process_tree.h"
 #include "daemon/core/requests.h"
+#include "daemon/runtime/container.h"
+#include "daemon/runtime/saved_container.h"
 
 namespace crd {
 
@@ -14,9 +21,31 @@ struct CheckpointTarget {
   bool is_new = false;  // the record was made just now and is not in the inventory yet
 };
 
-// The pid of the tree's root. CONTAINER_NOT_FOUND, CONTAINER_ENDED; whether a pid that was given as
-// such may be dumped is the preflight's business. Any thread; changes nothing.
-Result<pid_t> ResolvePid(const EngineParts& parts, const Target& target);
+// A target as it was found: the root of a tree, which may be the init of an OCI container.
+struct ResolvedTarget {
+  pid_t pid = 0;
+  std::optional<runtime::Container> container;
+};
+
+// CONTAINER_NOT_FOUND, CONTAINER_ENDED, and what runtime::Find refuses; whether a pid that was
+// given as such may be dumped is the preflight's business. Any thread; changes nothing.
+Result<ResolvedTarget> ResolveTarget(const EngineParts& parts, const Target& target);
+
+// The state directories to look into; `extra` may be empty.
+std::vector<std::string> RuntimeRoots(const EngineParts& parts, const std::string& extra);
+
+struct InspectedTarget {
+  Preflight preflight;
+  std::optional<runtime::SavedContainer> container;
+  // Where descriptors 0, 1 and 2 of a container's init lead: what runc and crun keep as
+  // descriptors.json and need at a restore of theirs.
+  std::vector<std::string> streams;
+};
+
+// InspectTree(), and of a container all that it is besides a tree. Fails as that does, and as
+// runtime::Describe() does.
+Result<InspectedTarget> InspectTarget(const ResolvedTarget& target,
+                                      const criu::DumpOptions& options, PreflightContext context);
 
 // Gets hold of the root that was inspected and finds its record: a tree that crd has not seen
 // before gets one of its own. kNotFound if the root has ended meanwhile.

@@ -51,8 +51,8 @@ class Connection {
   // Starts CRIU. Fails when the program can't be started (errno in the error).
   static Result<Connection> Open(Children& children, const ConnectionSpec& spec);
 
-  // Moves CRIU into a cgroup2, given by its directory. To be done before it is asked anything, so
-  // that all that it ever forks is inside.
+  // Moves CRIU into a cgroup, v1 or v2, given by its directory. To be done before it is asked
+  // anything, so that all that it ever forks is inside.
   [[nodiscard]] Result<void> EnterCgroup(FdRef cgroup) const;
 
   // Never blocks. Failing means that CRIU has gone or no longer listens; Next() tells.

@@ -83,7 +83,12 @@ struct DumpRequest {
   FdRef work{-1};    // directory of log and statistics
   DumpOptions options;
   std::vector<std::string> external;  // criu(8) --external, e.g. "unix[12345]"
-  FdRef cgroup{-1};                   // directory of the cgroup2 that CRIU runs in
+  // Directory of a v1 freezer or cgroup2 that holds the whole tree and nothing else; empty: CRIU
+  // stops process by process. CRIU polls every 100 ms unless it is frozen already (4.2).
+  std::string freeze_cgroup;
+  // What is in the root's own network namespace is not dumped; to be given at the restore, too.
+  bool empty_netns = false;
+  FdRef cgroup{-1};  // directory of the cgroup2 that CRIU runs in
   Deadline deadline = kNoDeadline;
 };
 
@@ -99,9 +104,16 @@ struct RestoreRequest {
   std::vector<std::string> external;
   // Key of the resource in the images ("pipe:[123]", "tty[8800:1a]") and what takes its place.
   std::vector<std::pair<std::string, FdRef>> inherit;
+  // Where a container's root is mounted for it: what becomes "/" of its mount namespace.
+  std::string root;
+  bool empty_netns = false;
+  // A device node may be found under another path than at the dump.
+  bool evasive_devices = false;
   // CRIU and with it the restored tree run in this cgroup2: what a failed restore leaves behind is
   // killed through it.
   FdRef cgroup{-1};
+  // Directories of v1 cgroups that they run in besides.
+  std::vector<std::string> cgroups_v1;
   Deadline deadline = kNoDeadline;
 };
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include <fmt/format.h>
+#include <sched.h>
 
 namespace crd::criu {
 namespace {
@@ -56,6 +57,8 @@ Result<criu_rpc::criu_opts> DumpOptionsFor(const DumpRequest& request) {
     options.set_ghost_limit(static_cast<std::uint32_t>(wanted.ghost_limit));
   }
   for (const std::string& external : request.external) options.add_external(external);
+  if (!request.freeze_cgroup.empty()) options.set_freeze_cgroup(request.freeze_cgroup);
+  if (request.empty_netns) options.set_empty_ns(CLONE_NEWNET);
   // Not orphan_pts_master: it lets a terminal whose other end is outside the tree be dumped
   // without anybody having asked for it (shell_job), and nobody would take the new end at restore.
   return options;
@@ -81,6 +84,9 @@ Result<criu_rpc::criu_opts> RestoreOptionsFor(const RestoreRequest& request) {
   if (request.ext_unix_sk) options.set_ext_unix_sk(true);
   if (request.shell_job) options.set_shell_job(true);
   if (request.link_remap) options.set_link_remap(true);
+  if (!request.root.empty()) options.set_root(request.root);
+  if (request.empty_netns) options.set_empty_ns(CLONE_NEWNET);
+  if (request.evasive_devices) options.set_evasive_devices(true);
   for (const std::string& external : request.external) options.add_external(external);
   int number = kFirstInherited;
   for (const auto& [key, descriptor] : request.inherit) {

@@ -161,6 +161,10 @@ Result<RestoreReport> SwrkCriu::Restore(const RestoreRequest& request,
     spec.inherit.emplace_back(request.inherit[i].second, kFirstInherited + static_cast<int>(i));
   }
   Connection connection = TRY(Start(spec, request.cgroup));
+  for (const std::string& path : request.cgroups_v1) {
+    const UniqueFd directory = TRY(OpenDirectory(path));
+    TRY(connection.EnterCgroup(directory.ref()));
+  }
   pid_t root = 0;
   Session session(
       Action::kRestore, std::move(connection),

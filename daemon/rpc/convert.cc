@@ -221,6 +221,17 @@ v1::InfoResponse ToProto(const EngineInfo& info) {
   return message;
 }
 
+v1::RuntimeContainer ToProto(const RuntimeContainer& container) {
+  v1::RuntimeContainer message;
+  message.set_id(ValidUtf8(container.id));
+  message.set_runtime(container.runtime);
+  message.set_status(container.status);
+  message.set_pid(container.pid);
+  message.set_bundle(ValidUtf8(container.bundle));
+  message.set_state_path(ValidUtf8(container.state_path));
+  return message;
+}
+
 v1::Error ToProto(const Error& error) {
   v1::Error message;
   message.set_code(static_cast<int>(error.code));

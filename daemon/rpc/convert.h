@@ -25,6 +25,7 @@ v1::Event ToProto(const Event& event);
 v1::Obstacle ToProto(const Obstacle& obstacle);
 v1::Obstacle ToProto(const Damage& damage);
 v1::InfoResponse ToProto(const EngineInfo& info);
+v1::RuntimeContainer ToProto(const RuntimeContainer& container);
 
 // At most `kMaxErrorBytes` serialised: an error travels in HTTP/2 trailers, of which gRPC (1.51)
 // takes 8 KiB in all, and drops the whole answer if there is more. What does not fit is cut off,

@@ -110,6 +110,19 @@ grpc::Status ListService::GetOperation(grpc::ServerContext* context, const v1::G
   });
 }
 
+grpc::Status ListService::ListRuntimeContainers(grpc::ServerContext* context,
+                                                const v1::ListRuntimeContainersRequest* request,
+                                                v1::ListRuntimeContainersResponse* response) {
+  return calls_.Query(*context, "ListService.ListRuntimeContainers", [&]() -> Result<void> {
+    const RuntimeContainers found = engine_.ListRuntimeContainers(TRY(Parse(*request)));
+    for (const RuntimeContainer& container : found.containers) {
+      *response->add_containers() = ToProto(container);
+    }
+    for (const Error& problem : found.problems) *response->add_problems() = ToProto(problem);
+    return {};
+  });
+}
+
 grpc::Status ListService::Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
                                 grpc::ServerWriter<v1::Event>* writer) {
   return calls_.Query(*context, "ListService.Watch", [&]() -> Result<void> {

@@ -23,6 +23,9 @@ class ListService final : public v1::ListService::Service {
                               v1::ListOperationsResponse* response) override;
   grpc::Status GetOperation(grpc::ServerContext* context, const v1::GetRequest* request,
                             v1::Operation* response) override;
+  grpc::Status ListRuntimeContainers(grpc::ServerContext* context,
+                                     const v1::ListRuntimeContainersRequest* request,
+                                     v1::ListRuntimeContainersResponse* response) override;
   // Sends the headers first: from then on nothing escapes who watches "from now".
   grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
                      grpc::ServerWriter<v1::Event>* writer) override;

@@ -43,6 +43,30 @@ Result<std::string> ParseLogPath(const std::string& path) {
                                 "the path of the log begins with '/', on the daemon's host");
 }
 
+Result<std::string> ParseRuntimeRoot(const std::string& path) {
+  if (path.empty()) return path;
+  const bool usable =
+      path.front() == '/' && path.size() < PATH_MAX && path.find('\0') == std::string::npos;
+  if (usable) return path;
+  return errors::InvalidRequest(fmt::format("'{}' is no absolute path", path),
+                                "a runtime's state directory begins with '/'");
+}
+
+// A container by its key alone, or as one of a runtime's.
+template <typename Message>
+Result<Target> ParseContainer(const Message& message) {
+  std::string key = TRY(ParseKey("container", message.container()));
+  if (message.runtime().empty() && message.runtime_root().empty()) return Target(std::move(key));
+  if (!message.runtime().empty() && message.runtime() != "runc" && message.runtime() != "crun") {
+    return errors::InvalidRequest(
+        fmt::format("'{}' is no runtime that crd knows", message.runtime()),
+        "runtimes are runc and crun");
+  }
+  return Target(RuntimeTarget{.key = std::move(key),
+                              .runtime = message.runtime(),
+                              .root = TRY(ParseRuntimeRoot(message.runtime_root()))});
+}
+
 Error NoTarget() {
   return errors::InvalidRequest("the request does not say what it is about",
                                 "give a pid, or the id or name of a container or checkpoint");
@@ -85,7 +109,7 @@ Result<CheckpointRequest> Parse(const v1::CheckpointRequest& message) {
       request.target = pid_t{message.pid()};
       return request;
     case v1::CheckpointRequest::kContainer:
-      request.target = TRY(ParseKey("container", message.container()));
+      request.target = TRY(ParseContainer(message));
       return request;
     case v1::CheckpointRequest::TARGET_NOT_SET:
       break;
@@ -113,6 +137,10 @@ Result<RestoreRequest> Parse(const v1::RestoreRequest& message) {
   return request;
 }
 
+Result<std::string> Parse(const v1::ListRuntimeContainersRequest& message) {
+  return ParseRuntimeRoot(message.runtime_root());
+}
+
 Result<CheckRequest> Parse(const v1::CheckRequest& message) {
   CheckRequest request{.subject = {}, .options = ParseOptions(message.options())};
   switch (message.target_case()) {
@@ -120,7 +148,7 @@ Result<CheckRequest> Parse(const v1::CheckRequest& message) {
       request.subject = Target(pid_t{message.pid()});
       return request;
     case v1::CheckRequest::kContainer:
-      request.subject = Target(TRY(ParseKey("container", message.container())));
+      request.subject = TRY(ParseContainer(message));
       return request;
     case v1::CheckRequest::kCheckpoint:
       request.subject =

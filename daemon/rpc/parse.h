@@ -18,6 +18,8 @@ Result<CheckpointRequest> Parse(const v1::CheckpointRequest& message);
 // With `inherit` the caller's descriptors are still missing: see caller_descriptors.h.
 Result<RestoreRequest> Parse(const v1::RestoreRequest& message);
 Result<CheckRequest> Parse(const v1::CheckRequest& message);
+// The state directory to look into besides; may be empty.
+Result<std::string> Parse(const v1::ListRuntimeContainersRequest& message);
 
 // A key that is not empty. `subject` is what it names: "checkpoint".
 Result<std::string> ParseKey(std::string_view subject, const std::string& key);

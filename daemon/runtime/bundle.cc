@@ -46,6 +46,15 @@ Result<std::vector<std::string>> ReadPaths(const json& object, const char* list)
   return paths;
 }
 
+std::string EngineOf(const json& annotations) {
+  for (const auto& [name, value] : annotations.items()) {
+    if (name == "io.container.manager" && value == "libpod") return "podman";
+    if (name.starts_with("io.kubernetes.cri-o.")) return "CRI-O";
+    if (name.starts_with("io.kubernetes.cri.")) return "containerd";
+  }
+  return "";
+}
+
 }  // namespace
 
 const Bundle::Namespace* Bundle::FindNamespace(std::string_view type) const {
@@ -68,7 +77,8 @@ Result<Bundle> ParseBundle(std::string_view directory, std::string_view text) {
                 .devices = TRY(ReadPaths(*linux_part, "devices")),
                 .masked_paths = TRY(Texts(*linux_part, "maskedPaths")),
                 .read_only_paths = TRY(Texts(*linux_part, "readonlyPaths")),
-                .cgroups_path = TRY(Text(*linux_part, "cgroupsPath"))};
+                .cgroups_path = TRY(Text(*linux_part, "cgroupsPath")),
+                .engine = EngineOf(*TRY(Object(config, "annotations")))};
   if (bundle.rootfs.empty()) return Wrong("it names no root file system ('root.path')");
   if (!bundle.rootfs.starts_with('/'))
     bundle.rootfs = fmt::format("{}/{}", directory, bundle.rootfs);

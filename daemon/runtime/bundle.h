@@ -30,6 +30,7 @@ struct Bundle {
   std::vector<std::string> masked_paths;
   std::vector<std::string> read_only_paths;
   std::string cgroups_path;
+  std::string engine;  // that made it, if its annotations tell: "podman", "CRI-O", "containerd"
   std::vector<std::string> hooks;  // programs, whatever they are called for
 
   [[nodiscard]] const Namespace* FindNamespace(std::string_view type) const;

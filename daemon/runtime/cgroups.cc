@@ -2,7 +2,10 @@
 
 #include <sstream>
 
+#include <unistd.h>
+
 #include "daemon/base/files.h"
+#include "daemon/base/proc.h"
 
 namespace crd::runtime {
 namespace {
@@ -31,6 +34,35 @@ std::string DirectoryOf(const CgroupPlace& place, const std::vector<MountEntry>&
   return "";
 }
 
+bool DescendsFrom(pid_t pid, pid_t ancestor) {
+  while (pid > 1 && pid != ancestor) {
+    const auto process = proc::ProcDir::Open(pid);
+    const auto stat = process.ok() ? proc::ReadStat(*process) : Result<proc::Stat>(process.error());
+    // It has just ended.
+    if (!stat.ok()) return true;
+    pid = stat->ppid;
+  }
+  return pid == ancestor;
+}
+
+ino_t PidNamespaceOf(pid_t pid) {
+  const auto process = proc::ProcDir::Open(pid);
+  const auto inode =
+      process.ok() ? proc::ReadNamespace(*process, "pid") : Result<ino_t>(process.error());
+  return inode.ok() ? *inode : 0;
+}
+
+bool HasStrangers(const std::string& directory, pid_t init, ino_t own_pids) {
+  const auto procs = ReadFile(directory + "/cgroup.procs");
+  if (!procs.ok()) return true;
+  std::istringstream pids(*procs);
+  for (pid_t pid = 0; pids >> pid;) {
+    if (pid == init || (own_pids != 0 && PidNamespaceOf(pid) == own_pids)) continue;
+    if (!DescendsFrom(pid, init)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool CgroupPlace::Has(std::string_view controller) const { return InList(controllers, controller); }
@@ -48,14 +80,21 @@ std::vector<CgroupPlace> ParseCgroups(std::string_view text,
     // Out of reach of crd's own cgroup namespace.
     if (!place.path.starts_with('/') || place.path.starts_with("/..")) continue;
     place.directory = DirectoryOf(place, mounts);
+    place.own = place.path != "/" && !place.directory.empty();
     places.push_back(std::move(place));
   }
   return places;
 }
 
-Result<std::vector<CgroupPlace>> CgroupsOf(pid_t pid) {
-  const std::string text = TRY(ReadFile(fmt::format("/proc/{}/cgroup", pid)));
-  return ParseCgroups(text, TRY(ReadMountTable(0)));
+Result<std::vector<CgroupPlace>> CgroupsOf(pid_t init) {
+  const std::string text = TRY(ReadFile(fmt::format("/proc/{}/cgroup", init)));
+  std::vector<CgroupPlace> places = ParseCgroups(text, TRY(ReadMountTable(0)));
+  ino_t own_pids = PidNamespaceOf(init);
+  if (own_pids == PidNamespaceOf(::getpid())) own_pids = 0;
+  for (CgroupPlace& place : places) {
+    if (place.own && HasStrangers(place.directory, init, own_pids)) place.own = false;
+  }
+  return places;
 }
 
 }  // namespace crd::runtime

@@ -17,18 +17,21 @@ struct CgroupPlace {
   std::string path;         // within the hierarchy, as crd's cgroup namespace has it
   std::string directory;    // where crd sees it; empty if this hierarchy is not mounted for crd
 
+  // Nobody else is in it: it may be frozen, and must be empty before a restore.
+  bool own = false;
+
   [[nodiscard]] bool v2() const { return controllers.empty(); }
-  // Not the root: something that was made for somebody.
-  [[nodiscard]] bool own() const { return path != "/" && !directory.empty(); }
   [[nodiscard]] bool Has(std::string_view controller) const;
   bool operator==(const CgroupPlace&) const = default;
 };
 
-// Pure: of /proc/PID/cgroup and crd's mounts.
+// Of /proc/PID/cgroup and crd's mounts; takes everything but a root for its own. Pure.
 std::vector<CgroupPlace> ParseCgroups(std::string_view text, const std::vector<MountEntry>& mounts);
 
-// Cgroups of a process, v1 hierarchies first as the kernel lists them. Hosts are pure v1, hybrid
-// (v1 controllers and a cgroup2 without most of them) or v2; all are read alike. Any thread.
-Result<std::vector<CgroupPlace>> CgroupsOf(pid_t pid);
+// Cgroups of a container's init, v1 hierarchies first as the kernel lists them. Hosts are pure v1,
+// hybrid (v1 controllers and a cgroup2 without most of them) or v2; all are read alike. A cgroup is
+// its own if only its descendants are in it, and what was started in its pid namespace from outside.
+// Any thread.
+Result<std::vector<CgroupPlace>> CgroupsOf(pid_t init);
 
 }  // namespace crd::runtime

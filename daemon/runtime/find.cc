@@ -29,18 +29,8 @@ bool Exists(FdRef directory, const char* name) {
   return ::faccessat(directory.get(), name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-// Its process is the one that the state means, and not dead.
-bool IsAlive(const RuntimeState& state) {
-  if (state.pid == 0) return false;
-  const auto process = proc::ProcDir::Open(state.pid);
-  if (!process.ok()) return false;
-  const auto stat = proc::ReadStat(*process);
-  return stat.ok() && stat->start_time == state.start_time && stat->state != 'Z' &&
-         stat->state != 'X';
-}
-
 Status StatusOf(const RuntimeState& state, FdRef directory) {
-  if (!IsAlive(state)) return Status::kStopped;
+  if (!InitIsAlive(state)) return Status::kStopped;
   // Both runtimes' init waits until somebody opens this FIFO, which `start` then removes.
   if (Exists(directory, "exec.fifo")) return Status::kCreated;
   const auto cgroups = CgroupsOf(state.pid);
@@ -85,6 +75,15 @@ std::vector<std::string> DefaultRoots() {
     roots.push_back(fmt::format("{}/{}", kContainerdRoot, name));
   }
   return roots;
+}
+
+bool InitIsAlive(const RuntimeState& state) {
+  if (state.pid == 0) return false;
+  const auto process = proc::ProcDir::Open(state.pid);
+  if (!process.ok()) return false;
+  const auto stat = proc::ReadStat(*process);
+  return stat.ok() && stat->start_time == state.start_time && stat->state != 'Z' &&
+         stat->state != 'X';
 }
 
 Found List(const std::vector<std::string>& roots) {

@@ -35,6 +35,9 @@ struct Wanted {
 // with this very id.
 Result<std::optional<Container>> Find(const std::vector<std::string>& roots, const Wanted& wanted);
 
+// Whether the process that the state means lives. A zombie does not: its pid namespace is gone.
+bool InitIsAlive(const RuntimeState& state);
+
 // The running container whose init this process is; empty if there is none.
 std::optional<Container> FindByPid(const std::vector<std::string>& roots, pid_t pid);
 

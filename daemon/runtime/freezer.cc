@@ -17,7 +17,7 @@ namespace {
 const CgroupPlace* PlaceOf(const std::vector<CgroupPlace>& places) {
   const CgroupPlace* v1 = nullptr;
   for (const CgroupPlace& place : places) {
-    if (!place.own()) continue;
+    if (!place.own) continue;
     if (place.v2()) return &place;
     if (place.Has("freezer")) v1 = &place;
   }
@@ -37,7 +37,7 @@ Result<void> Write(const std::string& path, std::string_view text) {
 
 bool IsFrozen(const std::vector<CgroupPlace>& places) {
   for (const CgroupPlace& place : places) {
-    if (!place.own()) continue;
+    if (!place.own) continue;
     if (place.v2()) {
       const auto state = ReadFile(place.directory + "/cgroup.freeze");
       if (state.ok() && state->starts_with('1')) return true;
@@ -47,6 +47,17 @@ bool IsFrozen(const std::vector<CgroupPlace>& places) {
     }
   }
   return false;
+}
+
+void ThawLeftOver(pid_t init) {
+  const auto places = CgroupsOf(init);
+  if (!places.ok()) return;
+  for (const CgroupPlace& place : *places) {
+    if (!place.own || !IsFrozen({place})) continue;
+    const auto thawed = place.v2() ? Write(place.directory + "/cgroup.freeze", "0")
+                                   : Write(place.directory + "/freezer.state", "THAWED");
+    if (!thawed.ok()) spdlog::error("thaw process {}: {}", init, thawed.error().message);
+  }
 }
 
 Result<Freezer> Freezer::Of(const std::vector<CgroupPlace>& places) {

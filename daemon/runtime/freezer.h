@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "daemon/base/clock.h"
 #include "daemon/base/result.h"
 #include "daemon/runtime/cgroups.h"
@@ -11,6 +13,9 @@ namespace crd::runtime {
 
 // True if the container's cgroup, v1 freezer or v2, was asked to freeze.
 bool IsFrozen(const std::vector<CgroupPlace>& places);
+
+// Thaws the cgroup of a container whose dump nobody finished. Logs what it cannot do.
+void ThawLeftOver(pid_t init);
 
 // Freezes a container's cgroup as long as it exists. Belongs to one thread.
 //

@@ -56,5 +56,150 @@ Error NotRunning(const RuntimeState& state, Status status) {
                       : "only a running container can be checkpointed"};
 }
 
+Error EngineWouldClean(std::string_view id, std::string_view engine) {
+  return {
+      .code = Code::kFailedPrecondition,
+      .reason = "ENGINE_WOULD_CLEAN",
+      .message = fmt::format("container '{}' is {}'s, which takes down its root file system and "
+                             "network when it ends",
+                             id, engine),
+      .hint = "checkpoint it with --leave-running, or with the engine's own command"};
+}
+
+Error ConsoleUnsupported(const RuntimeState& state) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CONSOLE_UNSUPPORTED",
+          .message =
+              fmt::format("container '{}' has a console ('terminal' in its config.json)", state.id),
+          .hint = "crd cannot take a console along yet: run it with \"terminal\": false"};
+}
+
+Error NamespaceUnsupported(const RuntimeState& state, std::string_view type, bool joined) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CONTAINER_NAMESPACE",
+          .message = fmt::format("container '{}' {} {} namespace{}", state.id,
+                                 type == "mount" && !joined ? "shares the host's" : "has a", type,
+                                 joined ? " that it joined by a path" : ""),
+          .hint =
+              "crd checkpoints containers with a mount namespace of their own, without a user "
+              "namespace, and of those that are joined by a path only the network's"};
+}
+
+Error NetworkUnsupported(const RuntimeState& state, const std::vector<std::string>& interfaces) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CONTAINER_NETWORK",
+          .message = fmt::format("container '{}' has interfaces in a network namespace that ends "
+                                 "with it: {}",
+                                 state.id, fmt::join(interfaces, ", ")),
+          .hint =
+              "crd cannot make them anew yet: give the container a network namespace by path "
+              "(ip netns add), which outlives it"};
+}
+
+Error MountUnsupported(std::string_view mountpoint, std::string_view type) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "MOUNT_UNSUPPORTED",
+          .message = fmt::format("find where the mount '{}' ({}) comes from: neither config.json "
+                                 "nor the host's mounts show it",
+                                 mountpoint, type),
+          .hint = "unmount it in the container, or let config.json mount it"};
+}
+
+Error NestedCgroup(const RuntimeState& state, std::string_view directory) {
+  return {
+      .code = Code::kFailedPrecondition,
+      .reason = "NESTED_CGROUPS",
+      .message = fmt::format("container '{}' has cgroups of its own within its cgroup: '{}'",
+                             state.id, directory),
+      .hint = "crd cannot make them anew yet: checkpoint containers that do not contain others"};
+}
+
+Error NoCgroup(const RuntimeState& state) {
+  return {
+      .code = Code::kFailedPrecondition,
+      .reason = "NO_CGROUP",
+      .message = fmt::format("container '{}' has no cgroup of its own that crd can see", state.id),
+      .hint = "run it with cgroups, and crd where they are mounted"};
+}
+
+Error ExecedProcess(const RuntimeState& state, pid_t pid, std::string_view command) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "EXECED_PROCESS",
+          .message = fmt::format("process {} ({}) was started in container '{}' from outside", pid,
+                                 command, state.id),
+          .hint = "it is not part of the container's tree and would be lost: end it first"};
+}
+
+Error RuntimeForgot(std::string_view id, std::string_view state_path) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "RUNTIME_FORGOT_CONTAINER",
+          .message = fmt::format("restore container '{}': its runtime does not know it any more, "
+                                 "there is no '{}'",
+                                 id, state_path),
+          .hint =
+              "it was deleted after the checkpoint; crd restores only what the runtime still "
+              "lists as stopped"};
+}
+
+Error StillRuns(const RuntimeState& state) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CONTAINER_STILL_RUNS",
+          .message = fmt::format("restore {} container '{}': it runs, as process {}",
+                                 KindName(state.kind), state.id, state.pid),
+          .hint = fmt::format("end it first: {} kill {} KILL", KindName(state.kind), state.id)};
+}
+
+Error CgroupGone(std::string_view id, std::string_view directory) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CGROUP_GONE",
+          .message = fmt::format("restore container '{}': its cgroup '{}' is not there any more",
+                                 id, directory),
+          .hint = "its limits would be lost: crd restores into the cgroup that the runtime made"};
+}
+
+Error CgroupBusy(std::string_view id, std::string_view directory, pid_t pid) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CGROUP_BUSY",
+          .message = fmt::format("restore container '{}': process {} is in its cgroup '{}'", id,
+                                 pid, directory),
+          .hint = "end that process first"};
+}
+
+Error RootGone(std::string_view id, std::string_view rootfs, const Error& why) {
+  return {
+      .code = Code::kFailedPrecondition,
+      .reason = "ROOTFS_GONE",
+      .message = fmt::format("use '{}' as the root of container '{}': {}", rootfs, id, why.message),
+      .hint = "put (or mount) the root file system back where it was at the checkpoint",
+      .sys_errno = why.sys_errno};
+}
+
+Error MountSourceGone(std::string_view id, std::string_view mountpoint, std::string_view source) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "MOUNT_SOURCE_GONE",
+          .message = fmt::format("restore container '{}': '{}', which is mounted on '{}', is not "
+                                 "there",
+                                 id, source, mountpoint),
+          .hint = "put it back where it was at the checkpoint"};
+}
+
+Error MountpointUnusable(std::string_view id, std::string_view mountpoint, const Error& why) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "MOUNTPOINT_UNUSABLE",
+          .message = fmt::format("make mountpoint '{}' of container '{}': {}", mountpoint, id,
+                                 why.message),
+          .hint = "its root file system has changed since the checkpoint: put back what was there",
+          .sys_errno = why.sys_errno};
+}
+
+Error NetworkGone(std::string_view id, std::string_view path, const Error& why) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "NETWORK_NAMESPACE_GONE",
+          .message = fmt::format("open network namespace '{}' of container '{}': {}", path, id,
+                                 why.message),
+          .hint = "make it again before the restore (ip netns add, and its interfaces)",
+          .sys_errno = why.sys_errno};
+}
+
 }  // namespace refusal
 }  // namespace crd::runtime

@@ -19,4 +19,25 @@ Error BundleUnreadable(std::string_view id, std::string_view path, const Error& 
 Error TwoRuntimes(std::string_view key, const std::vector<std::string>& states);
 Error NotRunning(const RuntimeState& state, Status status);
 
+// Dumping: what crd cannot take along (yet).
+Error EngineWouldClean(std::string_view id, std::string_view engine);
+Error ConsoleUnsupported(const RuntimeState& state);
+// `type` as config.json calls it; `joined` by a path, else one of its own or the host's.
+Error NamespaceUnsupported(const RuntimeState& state, std::string_view type, bool joined);
+Error NetworkUnsupported(const RuntimeState& state, const std::vector<std::string>& interfaces);
+Error MountUnsupported(std::string_view mountpoint, std::string_view type);
+Error NestedCgroup(const RuntimeState& state, std::string_view directory);
+Error NoCgroup(const RuntimeState& state);
+Error ExecedProcess(const RuntimeState& state, pid_t pid, std::string_view command);
+
+// Restoring.
+Error RuntimeForgot(std::string_view id, std::string_view state_path);
+Error StillRuns(const RuntimeState& state);
+Error CgroupGone(std::string_view id, std::string_view directory);
+Error CgroupBusy(std::string_view id, std::string_view directory, pid_t pid);
+Error RootGone(std::string_view id, std::string_view rootfs, const Error& why);
+Error MountSourceGone(std::string_view id, std::string_view mountpoint, std::string_view source);
+Error MountpointUnusable(std::string_view id, std::string_view mountpoint, const Error& why);
+Error NetworkGone(std::string_view id, std::string_view path, const Error& why);
+
 }  // namespace crd::runtime::refusal

@@ -34,7 +34,7 @@ _crctl() {
   done
 
   case $prev in
-    --socket | --log | --pidfile)
+    --socket | --log | --pidfile | --root)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       return ;;
@@ -44,6 +44,11 @@ _crctl() {
     -s | --signal)
       mapfile -t COMPREPLY < <(compgen -W 'HUP INT QUIT KILL USR1 USR2 TERM CONT STOP' -- "$cur")
       return ;;
+    --runtime)
+      if [ "$command" != ps ]; then
+        mapfile -t COMPREPLY < <(compgen -W 'runc crun' -- "$cur")
+        return
+      fi ;;
     --timeout | --name | --ghost-limit | --since)
       return ;;
   esac
@@ -51,16 +56,17 @@ _crctl() {
   local checkpoints=no containers=no
   case $command in
     '') options="$options --version $commands" ;;
-    checkpoint) options="$options --pid --name $dump" containers=yes ;;
+    checkpoint) options="$options --pid --name --runtime --root $dump" containers=yes ;;
     restore)
       options="$options --name --wait --tcp-established --tcp-close --log --inherit-stdio --pidfile"
       checkpoints=yes ;;
-    list | ls | ps) options="$options --all --quiet" ;;
+    list | ls) options="$options --all --quiet" ;;
+    ps) options="$options --all --quiet --runtime --root" ;;
     show) checkpoints=yes containers=yes ;;
     events) options="$options --follow --since" ;;
     wait | forget) containers=yes ;;
     kill) options="$options --signal" containers=yes ;;
-    check) options="$options --pid $dump" checkpoints=yes containers=yes ;;
+    check) options="$options --pid --runtime --root $dump" checkpoints=yes containers=yes ;;
     verify | rm) checkpoints=yes ;;
   esac
   local candidates=$options

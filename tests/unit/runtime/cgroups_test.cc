@@ -60,7 +60,7 @@ TEST(Cgroups, FindsTheOneDirectoryOfCgroup2) {
       ParseMountTable("30 20 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw\n"));
   ASSERT_EQ(places.size(), 1U);
   EXPECT_TRUE(places[0].v2());
-  EXPECT_TRUE(places[0].own());
+  EXPECT_TRUE(places[0].own);
   EXPECT_EQ(places[0].directory, "/sys/fs/cgroup/system.slice/a.scope");
 }
 
@@ -79,7 +79,7 @@ TEST(Cgroups, LeavesOutWhatIsBeyondItsOwnNamespace) {
 TEST(Cgroups, TakesTheRootForNobodys) {
   const auto places = ParseCgroups("6:freezer:/\n", ParseMountTable(kHybrid));
   ASSERT_EQ(places.size(), 1U);
-  EXPECT_FALSE(places[0].own());
+  EXPECT_FALSE(places[0].own);
 }
 
 }  // namespace

@@ -1,0 +1,58 @@
+#include "daemon/core/container_dump.h"
+
+#include <chrono>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+
+#include "daemon/base/files.h"
+#include "daemon/base/log.h"
+
+namespace crd {
+namespace {
+
+// A container whose tasks all wait for a slow disk takes a while.
+constexpr auto kFreezePatience = std::chrono::seconds(10);
+
+}  // namespace
+
+Result<ContainerDump> ContainerDump::Prepare(runtime::SavedContainer container,
+                                             std::vector<std::string> streams) {
+  runtime::Freezer freezer = TRY(runtime::Freezer::Of(container.cgroups));
+  return ContainerDump(std::move(container), std::move(streams), std::move(freezer));
+}
+
+Result<void> ContainerDump::ApplyTo(criu::DumpRequest& request) const {
+  for (std::string& external : runtime::ExternalForDump(container_)) {
+    request.external.push_back(std::move(external));
+  }
+  request.freeze_cgroup = freezer_.directory();
+  // What is in a network namespace that ends with the container crd makes anew; one that was joined
+  // is still there at the restore.
+  request.empty_netns = container_.own_network || !container_.network_path.empty();
+  if (container_.network_path.empty()) return {};
+  struct stat status {};
+  const std::string path = fmt::format("/proc/{}/ns/net", request.pid);
+  if (::stat(path.c_str(), &status) != 0) return Error::Errno("look at '{}'", path);
+  request.external.push_back(fmt::format("net[{}]:{}", status.st_ino, runtime::kNetworkKey));
+  return {};
+}
+
+Result<void> ContainerDump::Freeze() {
+  return freezer_.Freeze(SteadyClock::now() + kFreezePatience);
+}
+
+void ContainerDump::Thaw() {
+  if (const auto thawed = freezer_.Thaw(); !thawed.ok()) {
+    spdlog::error("container '{}': {}", container_.id, thawed.error().message);
+  }
+}
+
+Result<void> ContainerDump::WriteStreams(FdRef images) const {
+  return WriteFileAt(
+      images, "descriptors.json",
+      nlohmann::json(streams_).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+}  // namespace crd

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/base/result.h"
+#include "daemon/criu/criu.h"
+#include "daemon/runtime/freezer.h"
+#include "daemon/runtime/saved_container.h"
+
+namespace crd {
+
+// What a dump of an OCI container is besides that of a tree. Belongs to one checkpoint; thaws the
+// container when it goes out of scope.
+class ContainerDump {
+ public:
+  // `streams`: where descriptors 0, 1 and 2 of its init lead.
+  static Result<ContainerDump> Prepare(runtime::SavedContainer container,
+                                       std::vector<std::string> streams);
+
+  // Sets what CRIU must know of mounts, network and cgroup. kNotFound if its namespace has gone.
+  Result<void> ApplyTo(criu::DumpRequest& request) const;
+
+  // Right before CRIU collects the tree, so that it stands still no longer than it must.
+  Result<void> Freeze();
+  // Logs what it cannot do.
+  void Thaw();
+
+  // Adds what `runc restore` and `crun restore` need beside CRIU's images.
+  [[nodiscard]] Result<void> WriteStreams(FdRef images) const;
+
+  [[nodiscard]] const runtime::SavedContainer& container() const { return container_; }
+
+ private:
+  ContainerDump(runtime::SavedContainer container, std::vector<std::string> streams,
+                runtime::Freezer freezer)
+      : container_(std::move(container)),
+        streams_(std::move(streams)),
+        freezer_(std::move(freezer)) {}
+
+  runtime::SavedContainer container_;
+  std::vector<std::string> streams_;
+  runtime::Freezer freezer_;
+};
+
+}  // namespace crd

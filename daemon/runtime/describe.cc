@@ -1,0 +1,166 @@
+#include "daemon/runtime/describe.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/base/files.h"
+#include "daemon/base/proc.h"
+#include "daemon/runtime/bundle.h"
+#include "daemon/runtime/mount_plan.h"
+#include "daemon/runtime/network.h"
+#include "daemon/runtime/refusals.h"
+
+namespace crd::runtime {
+namespace {
+
+// Names in config.json and in /proc.
+struct NamespaceName {
+  const char* oci;
+  const char* proc;
+};
+constexpr NamespaceName kNamespaces[] = {{"pid", "pid"},       {"network", "net"}, {"ipc", "ipc"},
+                                         {"uts", "uts"},       {"mount", "mnt"},   {"user", "user"},
+                                         {"cgroup", "cgroup"}, {"time", "time"}};
+
+// One look at one container.
+class Describer {
+ public:
+  Describer(const Container& container, const std::vector<pid_t>& tree)
+      : state_(container.state), tree_(tree) {}
+
+  Result<Description> Run() {
+    if (state_.pid == 0) return refusal::NotRunning(state_, Status::kStopped);
+    const Bundle bundle = TRY(ReadBundle(state_.id, state_.bundle));
+    SavedContainer& saved = description_.saved;
+    saved.kind = state_.kind;
+    saved.state_path = state_.path;
+    saved.id = state_.id;
+    saved.bundle = state_.bundle;
+    saved.rootfs = bundle.rootfs;
+    const std::vector<MountEntry> mounts = TRY(ReadMountTable(state_.pid));
+    saved.mounts = TRY(PlanMounts(bundle, mounts, TRY(ReadMountTable(0)),
+                                  [this](const auto& path) { return IsDirectoryInside(path); }));
+    if (bundle.terminal) Add(0, refusal::ConsoleUnsupported(state_));
+    TRY(LookAtNamespaces(bundle));
+    TRY(LookAtCgroups());
+    LookForStrangers();
+    description_.engine = EngineOf(bundle);
+    description_.files = FindOutsideFiles(tree_, mounts);
+    return std::move(description_);
+  }
+
+ private:
+  void Add(pid_t pid, Error error) { description_.obstacles.push_back({pid, std::move(error)}); }
+
+  [[nodiscard]] std::string EngineOf(const Bundle& bundle) const {
+    if (!bundle.engine.empty()) return bundle.engine;
+    if (state_.path.starts_with("/run/docker/")) return "docker";
+    return state_.path.starts_with("/run/containerd/") ? "containerd" : "";
+  }
+
+  // Links are not followed: a mountpoint is never one, but what was mounted over may have been
+  // exchanged for one.
+  bool IsDirectoryInside(const std::string& path) const {
+    struct stat status {};
+    const std::string inside = fmt::format("/proc/{}/root{}", state_.pid, path);
+    return ::lstat(inside.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  }
+
+  Result<void> LookAtNamespaces(const Bundle& bundle) {
+    SavedContainer& saved = description_.saved;
+    const proc::ProcDir self = TRY(proc::ProcDir::Open(::getpid()));
+    const proc::ProcDir init = TRY(proc::ProcDir::Open(state_.pid));
+    for (const NamespaceName& name : kNamespaces) {
+      const bool own =
+          TRY(proc::ReadNamespace(init, name.proc)) != TRY(proc::ReadNamespace(self, name.proc));
+      const Bundle::Namespace* wanted = bundle.FindNamespace(name.oci);
+      const bool joined = wanted != nullptr && !wanted->path.empty();
+      const std::string_view type = name.oci;
+      if (type == "network") {
+        saved.own_network = own && !joined;
+        if (own && joined) saved.network_path = wanted->path;
+      } else if (type == "pid") {
+        saved.own_pids = own;
+      }
+      const bool possible = type == "network" || !(own && joined);
+      if (!possible || (own && type == "user") || (!own && type == "mount")) {
+        Add(0, refusal::NamespaceUnsupported(state_, type, joined));
+      }
+    }
+    if (!saved.own_network) return {};
+    const std::vector<std::string> interfaces = TRY(OwnInterfaces(state_.pid));
+    if (!interfaces.empty()) Add(0, refusal::NetworkUnsupported(state_, interfaces));
+    saved.loopback_up = TRY(LoopbackIsUp(state_.pid));
+    return {};
+  }
+
+  Result<void> LookAtCgroups() {
+    description_.saved.cgroups = TRY(CgroupsOf(state_.pid));
+    bool has_own = false;
+    for (const CgroupPlace& place : description_.saved.cgroups) {
+      if (!place.own) continue;
+      has_own = true;
+      const UniqueFd directory = TRY(OpenDirectory(place.directory));
+      for (const std::string& name : TRY(ListDirectory(directory.ref()))) {
+        struct stat status {};
+        if (::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISDIR(status.st_mode)) {
+          Add(0, refusal::NestedCgroup(state_, place.directory + "/" + name));
+          return {};
+        }
+      }
+    }
+    if (!has_own) Add(0, refusal::NoCgroup(state_));
+    return {};
+  }
+
+  void LookForStrangers() {
+    if (!description_.saved.own_pids) return;
+    const auto init = proc::ProcDir::Open(state_.pid);
+    const auto all = proc::ListProcesses();
+    if (!init.ok() || !all.ok()) return;
+    const auto inside = proc::ReadNamespace(*init, "pid");
+    const std::set<pid_t> tree(tree_.begin(), tree_.end());
+    for (const pid_t pid : *all) {
+      if (tree.count(pid) > 0) continue;
+      const auto process = proc::ProcDir::Open(pid);
+      if (!process.ok()) continue;
+      const auto its = proc::ReadNamespace(*process, "pid");
+      if (!its.ok() || !inside.ok() || *its != *inside) continue;
+      // A child that was born since the tree was read is none.
+      if (IsDescendant(pid)) continue;
+      const auto command = proc::ReadCommandLine(*process);
+      Add(pid, refusal::ExecedProcess(state_, pid, command.ok() ? *command : "?"));
+    }
+  }
+
+  [[nodiscard]] bool IsDescendant(pid_t pid) const {
+    while (pid > 1 && pid != state_.pid) {
+      const auto process = proc::ProcDir::Open(pid);
+      if (!process.ok()) return true;
+      const auto stat = proc::ReadStat(*process);
+      if (!stat.ok()) return true;
+      pid = stat->ppid;
+    }
+    return pid == state_.pid;
+  }
+
+  const RuntimeState& state_;
+  const std::vector<pid_t>& tree_;
+  Description description_;
+};
+
+}  // namespace
+
+Result<Description> Describe(const Container& container, const std::vector<pid_t>& tree) {
+  if (container.status != Status::kRunning) {
+    return refusal::NotRunning(container.state, container.status);
+  }
+  return Describer(container, tree).Run();
+}
+
+}  // namespace crd::runtime

@@ -1,0 +1,103 @@
+#include "daemon/runtime/saved_container.h"
+
+#include <set>
+
+#include "daemon/runtime/oci_json.h"
+
+namespace crd::runtime {
+
+using nlohmann::json;
+
+namespace {
+
+json MountToJson(const SavedMount& mount) {
+  return {{"mountpoint", mount.mountpoint}, {"key", mount.key},
+          {"source", mount.source},         {"on_root", mount.on_root},
+          {"directory", mount.directory},   {"read_only", mount.read_only},
+          {"nosuid", mount.nosuid},         {"nodev", mount.nodev},
+          {"noexec", mount.noexec}};
+}
+
+Result<SavedMount> MountFromJson(const json& object) {
+  return SavedMount{.mountpoint = TRY(Text(object, "mountpoint")),
+                    .key = TRY(Text(object, "key")),
+                    .source = TRY(Text(object, "source")),
+                    .on_root = TRY(Flag(object, "on_root")),
+                    .directory = TRY(Flag(object, "directory")),
+                    .read_only = TRY(Flag(object, "read_only")),
+                    .nosuid = TRY(Flag(object, "nosuid")),
+                    .nodev = TRY(Flag(object, "nodev")),
+                    .noexec = TRY(Flag(object, "noexec"))};
+}
+
+}  // namespace
+
+json ToJson(const SavedContainer& container) {
+  json object = {{"runtime", KindName(container.kind)},
+                 {"state_path", container.state_path},
+                 {"id", container.id},
+                 {"bundle", container.bundle},
+                 {"rootfs", container.rootfs},
+                 {"own_pids", container.own_pids},
+                 {"own_network", container.own_network},
+                 {"loopback_up", container.loopback_up},
+                 {"network_path", container.network_path},
+                 {"mounts", json::array()},
+                 {"cgroups", json::array()}};
+  for (const SavedMount& mount : container.mounts) object["mounts"].push_back(MountToJson(mount));
+  for (const CgroupPlace& place : container.cgroups) {
+    object["cgroups"].push_back({{"controllers", place.controllers},
+                                 {"path", place.path},
+                                 {"directory", place.directory},
+                                 {"own", place.own}});
+  }
+  return object;
+}
+
+Result<SavedContainer> SavedContainerFromJson(const json& object) {
+  const std::string kind = TRY(Text(object, "runtime"));
+  if (kind != KindName(Kind::kRunc) && kind != KindName(Kind::kCrun)) {
+    return Error{.code = Code::kDataLoss,
+                 .message = fmt::format("no runtime is called '{}'", kind)};
+  }
+  SavedContainer container{.kind = kind == KindName(Kind::kRunc) ? Kind::kRunc : Kind::kCrun,
+                           .state_path = TRY(Text(object, "state_path")),
+                           .id = TRY(Text(object, "id")),
+                           .bundle = TRY(Text(object, "bundle")),
+                           .rootfs = TRY(Text(object, "rootfs")),
+                           .own_pids = TRY(Flag(object, "own_pids")),
+                           .own_network = TRY(Flag(object, "own_network")),
+                           .loopback_up = TRY(Flag(object, "loopback_up")),
+                           .network_path = TRY(Text(object, "network_path"))};
+  for (const json& item : *TRY(Objects(object, "mounts"))) {
+    container.mounts.push_back(TRY(MountFromJson(item)));
+  }
+  for (const json& item : *TRY(Objects(object, "cgroups"))) {
+    container.cgroups.push_back({.controllers = TRY(Text(item, "controllers")),
+                                 .path = TRY(Text(item, "path")),
+                                 .directory = TRY(Text(item, "directory")),
+                                 .own = TRY(Flag(item, "own"))});
+  }
+  return container;
+}
+
+std::vector<std::string> ExternalForDump(const SavedContainer& container) {
+  std::vector<std::string> external;
+  for (const SavedMount& mount : container.mounts) {
+    if (mount.key.empty()) continue;
+    external.push_back(fmt::format("mnt[{}]:{}", mount.mountpoint, mount.key));
+  }
+  return external;
+}
+
+std::vector<std::string> ExternalForRestore(const SavedContainer& container) {
+  std::vector<std::string> external;
+  std::set<std::string> named;
+  for (const SavedMount& mount : container.mounts) {
+    if (mount.key.empty() || !named.insert(mount.key).second) continue;
+    external.push_back(fmt::format("mnt[{}]:{}", mount.key, mount.source));
+  }
+  return external;
+}
+
+}  // namespace crd::runtime

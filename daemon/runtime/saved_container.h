@@ -1,0 +1,56 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/base/result.h"
+#include "daemon/runtime/cgroups.h"
+#include "daemon/runtime/container.h"
+
+namespace crd::runtime {
+
+// One mount of a container as it was at the checkpoint.
+struct SavedMount {
+  std::string mountpoint;  // in the container
+  // What CRIU asks for at the restore instead of having dumped it; empty: it makes it anew.
+  std::string key;
+  std::string source;    // on the host, of a mount with a key
+  bool on_root = false;  // lies on the root file system itself, which must have the mountpoint
+  bool directory = true;
+  bool read_only = false;
+  bool nosuid = false;
+  bool nodev = false;
+  bool noexec = false;
+  bool operator==(const SavedMount&) const = default;
+};
+
+// All that a restore needs to know of a container besides CRIU's images, as values. Kept in the
+// checkpoint's manifest: the bundle may have changed since.
+struct SavedContainer {
+  Kind kind = Kind::kRunc;
+  std::string state_path;
+  std::string id;
+  std::string bundle;
+  std::string rootfs;
+  std::vector<SavedMount> mounts;  // in the kernel's order
+  std::vector<CgroupPlace> cgroups;
+  bool own_pids = false;     // it has a pid namespace: its pids are free at any time
+  bool own_network = false;  // a network namespace that ends with it, of which CRIU saves nothing
+  bool loopback_up = false;  // of own_network
+  std::string network_path;  // of the network namespace that it joined; empty: none
+  bool operator==(const SavedContainer&) const = default;
+};
+
+nlohmann::json ToJson(const SavedContainer& container);
+Result<SavedContainer> SavedContainerFromJson(const nlohmann::json& object);
+
+// criu(8) --external of the mounts, for dump and restore.
+std::vector<std::string> ExternalForDump(const SavedContainer& container);
+std::vector<std::string> ExternalForRestore(const SavedContainer& container);
+
+// What runc, crun and podman call a joined network namespace in their images.
+inline constexpr const char* kNetworkKey = "extRootNetNS";
+
+}  // namespace crd::runtime

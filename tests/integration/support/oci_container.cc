@@ -1,0 +1,182 @@
+#include "tests/integration/support/oci_container.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
+#include "daemon/base/ids.h"
+#include "tests/integration/support/wait_until.h"
+
+namespace crd::testing {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr const char* kProgram =
+    "i=0; while :; do i=$((i+1)); echo $i >/data/count.new; mv /data/count.new /data/count; "
+    "echo $i; sleep 0.1; done";
+
+bool HostIsHybrid() { return fs::exists("/sys/fs/cgroup/unified"); }
+bool HostIsV2() { return fs::exists("/sys/fs/cgroup/cgroup.controllers"); }
+
+json Mount(const char* destination, const char* type, const std::string& source,
+           std::vector<std::string> options) {
+  return {{"destination", destination},
+          {"type", type},
+          {"source", source},
+          {"options", std::move(options)}};
+}
+
+// Prefix of a command that sees other cgroups than the test.
+std::vector<std::string> Wrapper(Flavour flavour) {
+  const auto in_namespace = [](const std::string& prepare) {
+    return std::vector<std::string>{
+        "unshare", "--mount", "--propagation", "private", "sh", "-c", prepare + " && exec \"$@\"",
+        "sh"};
+  };
+  if (flavour == Flavour::kCrun && HostIsHybrid()) {
+    return in_namespace("umount /sys/fs/cgroup/unified");
+  }
+  if (flavour == Flavour::kRuncV2 && !HostIsV2()) {
+    return in_namespace("umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string FlavourName(Flavour flavour) {
+  switch (flavour) {
+    case Flavour::kRunc:
+      return "runc";
+    case Flavour::kCrun:
+      return "crun";
+    case Flavour::kRuncV2:
+      break;
+  }
+  return "runc_v2";
+}
+
+OciContainer::OciContainer(ChildReaper& reaper, const std::string& directory, Flavour flavour)
+    : reaper_(reaper),
+      directory_(directory + "/" + FlavourName(flavour)),
+      flavour_(flavour),
+      id_("crd-test-" + RandomHex16()) {
+  const std::string rootfs = bundle() + "/rootfs";
+  for (const char* name : {"bin", "proc", "sys", "dev", "tmp", "data"}) {
+    fs::create_directories(rootfs + "/" + name);
+  }
+  fs::create_directories(data());
+  fs::create_directories(root());
+  fs::copy_file("/bin/busybox", rootfs + "/bin/busybox");
+  for (const char* name : {"sh", "sleep", "cat", "mv", "echo", "true", "touch"}) {
+    fs::create_symlink("busybox", rootfs + "/bin/" + name);
+  }
+}
+
+OciContainer::~OciContainer() { Runtime({"delete", "--force", id_}); }
+
+json OciContainer::Config() const {
+  json config = {
+      {"ociVersion", "1.0.2"},
+      {"process",
+       {{"user", {{"uid", 0}, {"gid", 0}}},
+        {"args", {"/bin/sh", "-c", kProgram}},
+        {"env", {"PATH=/bin"}},
+        {"cwd", "/"},
+        {"noNewPrivileges", true}}},
+      {"root", {{"path", "rootfs"}, {"readonly", true}}},
+      {"hostname", "crd-test"},
+      {"linux",
+       {{"resources", {{"devices", {{{"allow", false}, {"access", "rwm"}}}}}},
+        {"namespaces",
+         {{{"type", "pid"}},
+          {{"type", "network"}},
+          {{"type", "ipc"}},
+          {{"type", "uts"}},
+          {{"type", "mount"}}}},
+        {"maskedPaths", {"/proc/acpi", "/proc/keys", "/proc/timer_list", "/sys/firmware"}},
+        {"readonlyPaths", {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"}}}}};
+  config["mounts"] = {
+      Mount("/proc", "proc", "proc", {}),
+      Mount("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}),
+      Mount("/dev/pts", "devpts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666"}),
+      Mount("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=1024k"}),
+      Mount("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}),
+      Mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}),
+      Mount("/data", "bind", data(), {"rbind", "rw"})};
+  return config;
+}
+
+std::vector<std::string> OciContainer::CommandLine(const std::vector<std::string>& words) const {
+  std::vector<std::string> line = Wrapper(flavour_);
+  line.emplace_back(flavour_ == Flavour::kCrun ? "crun" : "runc");
+  line.emplace_back("--root");
+  line.push_back(root());
+  line.insert(line.end(), words.begin(), words.end());
+  return line;
+}
+
+bool OciContainer::Run(const Change& change) {
+  json config = Config();
+  if (change) change(config);
+  Spill(bundle() + "/config.json", config.dump());
+  Spill(out(), "");
+  Process run(reaper_, {.argv = CommandLine({"run", "--detach", "--bundle", bundle(), id_}),
+                        .environment = {},
+                        .in = {},
+                        .out = {.path = out()},
+                        .err = {.path = directory_ + "/err"},
+                        .inherited = {}});
+  const ExitStatus status = run.Wait(Within(kPatience));
+  if (status != ExitStatus{.code = 0}) {
+    std::fprintf(stderr, "run: %s\n", (Slurp(directory_ + "/err") + Slurp(out())).c_str());
+    return false;
+  }
+  return WaitUntil([&] { return Count() > 0; });
+}
+
+Outcome OciContainer::Runtime(const std::vector<std::string>& words) {
+  return RunProgram(reaper_, CommandLine(words));
+}
+
+std::string OciContainer::Status() {
+  const json state = json::parse(Runtime({"state", id_}).out, nullptr, false);
+  return state.is_object() ? state.value("status", "") : "";
+}
+
+pid_t OciContainer::Pid() {
+  const json state = json::parse(Runtime({"state", id_}).out, nullptr, false);
+  return state.is_object() ? state.value("pid", 0) : 0;
+}
+
+long OciContainer::Count() const {
+  return std::strtol(Slurp(data() + "/count").c_str(), nullptr, 10);
+}
+
+bool OciContainer::Counts() const {
+  const long before = Count();
+  return WaitUntil([&] { return Count() > before + 1; });
+}
+
+std::vector<std::string> MountsOf(pid_t pid) {
+  std::vector<std::string> mounts;
+  std::istringstream lines(Slurp("/proc/" + std::to_string(pid) + "/mountinfo"));
+  for (std::string line; std::getline(lines, line);) {
+    std::string id, parent, device, root, mountpoint, options;
+    std::istringstream fields(line);
+    fields >> id >> parent >> device >> root >> mountpoint >> options;
+    // How access times are kept comes from the host's mount where there is one.
+    if (const auto at = options.find(",relatime"); at != std::string::npos) options.erase(at, 9);
+    mounts.push_back(mountpoint + " " + options);
+  }
+  std::sort(mounts.begin(), mounts.end());
+  return mounts;
+}
+
+std::string CgroupsOfProcess(pid_t pid) {
+  return Slurp("/proc/" + std::to_string(pid) + "/cgroup");
+}
+
+}  // namespace crd::testing

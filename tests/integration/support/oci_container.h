@@ -1,0 +1,67 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/integration/support/process.h"
+
+namespace crd::testing {
+
+// A runtime and the cgroups that it sees.
+enum class Flavour {
+  kRunc,    // as the host has them
+  kCrun,    // likewise; of a hybrid host's the v1 ones, as crun 1.8 refuses hybrid
+  kRuncV2,  // cgroup2 alone, mounted for it where the host has others
+};
+std::string FlavourName(Flavour flavour);
+
+// A real container from a bundle of its own with a root of busybox, on state directories of its
+// own. Deleted, and what was in it killed, at the end of the scope.
+//
+// Its program counts up in memory and writes the number to /data/count, a bind mount of `data()`.
+class OciContainer {
+ public:
+  using Change = std::function<void(nlohmann::json& config)>;
+
+  OciContainer(ChildReaper& reaper, const std::string& directory, Flavour flavour);
+  OciContainer(const OciContainer&) = delete;
+  OciContainer& operator=(const OciContainer&) = delete;
+  ~OciContainer();
+
+  // Runs it detached, its output to `out()`; true once it counts.
+  [[nodiscard]] bool Run(const Change& change = {});
+  // The runtime with its state directory and cgroups, and these words.
+  Outcome Runtime(const std::vector<std::string>& words);
+  // What the runtime says of it: "running", "stopped"; empty if it does not know it.
+  [[nodiscard]] std::string Status();
+  [[nodiscard]] pid_t Pid();
+
+  [[nodiscard]] long Count() const;
+  [[nodiscard]] bool Counts() const;
+
+  [[nodiscard]] const std::string& id() const { return id_; }
+  // For --root.
+  [[nodiscard]] std::string root() const { return directory_ + "/state"; }
+  [[nodiscard]] std::string bundle() const { return directory_ + "/bundle"; }
+  [[nodiscard]] std::string data() const { return directory_ + "/data"; }
+  [[nodiscard]] std::string out() const { return directory_ + "/out"; }
+
+ private:
+  [[nodiscard]] std::vector<std::string> CommandLine(const std::vector<std::string>& words) const;
+  [[nodiscard]] nlohmann::json Config() const;
+
+  ChildReaper& reaper_;
+  const std::string directory_;
+  const Flavour flavour_;
+  const std::string id_;
+};
+
+// Mountpoint and flags of each mount of a process, sorted.
+std::vector<std::string> MountsOf(pid_t pid);
+// /proc/PID/cgroup.
+std::string CgroupsOfProcess(pid_t pid);
+
+}  // namespace crd::testing
