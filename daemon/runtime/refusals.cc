@@ -24,7 +24,7 @@ Error StateUnreadable(std::string_view path, const Error& why) {
   return {.code = Code::kFailedPrecondition,
           .reason = "RUNTIME_STATE_UNREADABLE",
           .message = fmt::format("read the runtime's state '{}': {}", path, why.message),
-          .hint = "crd understands the state of runc 1.1 to 1.3 and crun 1.8 to 1.23",
+          .hint = "crd understands the state of runc 1.1 and of crun 1.8 to 1.21",
           .sys_errno = why.sys_errno};
 }
 

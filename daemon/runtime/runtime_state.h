@@ -9,8 +9,8 @@
 
 namespace crd::runtime {
 
-// Reading and rewriting of the runtimes' state files: runc's `state.json` (runc 1.1.5: libcontainer
-// State) and crun's `status` (crun 1.8.1). Pure.
+// Reading and rewriting of the runtimes' state files: runc's `state.json` (libcontainer's State; as
+// of runc 1.1.15) and crun's `status` (as of crun 1.21). Pure.
 
 // `id` is the name of the directory that it lies in. kDataLoss for what is no such state.
 Result<RuntimeState> ParseState(Kind kind, std::string_view id, std::string_view text);

@@ -126,6 +126,117 @@ TEST_P(OciTest, IsFoundByPrefixAndListed) {
   EXPECT_EQ(check.exit, 0) << ::testing::PrintToString(check);
 }
 
+TEST_P(OciTest, KeepsItsLoopbackInANetworkOfItsOwn) {
+  const auto has_loopback = [&] {
+    const std::string routes = "/proc/" + std::to_string(container_->Pid()) + "/net/fib_trie";
+    return Slurp(routes).find("127.0.0.1") != std::string::npos;
+  };
+  ASSERT_TRUE(container_->Run());
+  const bool before = has_loopback();
+  Restored(CheckpointedContainer());
+  EXPECT_EQ(has_loopback(), before);
+}
+
+TEST_P(OciTest, ComesBackIntoTheNetworkThatItJoined) {
+  const std::string name = container_->id();
+  const std::string path = "/run/netns/" + name;
+  ASSERT_EQ(RunProgram(reaper_, {"ip", "netns", "add", name}).exit, 0);
+  ASSERT_TRUE(container_->Run([&](nlohmann::json& config) {
+    for (auto& one : config["linux"]["namespaces"]) {
+      if (one["type"] == "network") one["path"] = path;
+    }
+  }));
+  const auto network = [&] {
+    const std::string link = "/proc/" + std::to_string(container_->Pid()) + "/ns/net";
+    return std::filesystem::read_symlink(link).string();
+  };
+  const std::string before = network();
+  const std::string checkpoint = CheckpointedContainer();
+  Restored(checkpoint);
+  EXPECT_TRUE(container_->Counts());
+  EXPECT_EQ(network(), before);
+  ASSERT_EQ(container_->Runtime({"kill", container_->id(), "KILL"}).exit, 0);
+  EXPECT_TRUE(WaitUntil([&] { return container_->Status() == "stopped"; }));
+  ASSERT_EQ(RunProgram(reaper_, {"ip", "netns", "delete", name}).exit, 0);
+  EXPECT_TRUE(Refused(crctl_({"restore", checkpoint}), path));
+}
+
+TEST_P(OciTest, KeepsLimitsFiltersAndPipesOfSeveralProcesses) {
+  ASSERT_TRUE(container_->Run([](nlohmann::json& config) {
+    config["process"]["args"] = {
+        "/bin/sh", "-c",
+        "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done | while read n; do echo $n "
+        ">/data/count.new; mv /data/count.new /data/count; done"};
+    config["process"]["rlimits"] = {{{"type", "RLIMIT_CORE"}, {"soft", 0}, {"hard", 4096}}};
+    config["linux"]["seccomp"] = {
+        {"defaultAction", "SCMP_ACT_ALLOW"},
+        {"architectures", {"SCMP_ARCH_X86_64"}},
+        {"syscalls", {{{"names", {"reboot"}}, {"action", "SCMP_ACT_ERRNO"}}}}};
+  }));
+  const auto lines = [&](const char* file, const char* word) {
+    const std::string text = Slurp("/proc/" + std::to_string(container_->Pid()) + "/" + file);
+    const std::size_t at = text.find(word);
+    return at == std::string::npos ? "" : text.substr(at, text.find('\n', at) - at);
+  };
+  const std::string filter = lines("status", "Seccomp:");
+  const std::string limit = lines("limits", "Max core file size");
+  EXPECT_THAT(filter, HasSubstr("2"));
+  Restored(CheckpointedContainer());
+  EXPECT_TRUE(container_->Counts());
+  EXPECT_EQ(lines("status", "Seccomp:"), filter);
+  EXPECT_EQ(lines("limits", "Max core file size"), limit);
+}
+
+TEST_P(OciTest, IsThawedAtTheNextStartWhenCrdAndItsCriuDie) {
+  ASSERT_TRUE(container_->Run());
+  v1::CheckpointRequest request;
+  request.set_container(container_->id());
+  request.set_runtime_root(container_->root());
+  auto call = Begin(request);
+  const pid_t criu = AwaitCriu([&] { return Ready(call); });
+  ASSERT_GT(criu, 0);
+  SignalPid(criu, SIGSTOP);
+  ASSERT_TRUE(RestartAfterKill9());
+  static_cast<void>(call.get());
+  EXPECT_EQ(container_->Status(), "running");
+  EXPECT_TRUE(container_->Counts());
+  Restored(CheckpointedContainer());
+  EXPECT_TRUE(container_->Counts());
+}
+
+TEST_P(OciTest, NamesTheFileOfItsRootThatChanged) {
+  ASSERT_TRUE(container_->Run());
+  const std::string checkpoint = CheckpointedContainer();
+  const std::string program = container_->bundle() + "/rootfs/bin/busybox";
+  const std::string mounts = Slurp("/proc/self/mountinfo");
+  std::filesystem::rename(program, dir_ / "busybox");
+  Spill(program, "another");
+  EXPECT_TRUE(Refused(crctl_({"restore", checkpoint}), "bin/busybox"));
+  EXPECT_EQ(container_->Status(), "stopped");
+  EXPECT_EQ(Slurp("/proc/self/mountinfo"), mounts);
+  std::filesystem::remove(program);
+  std::filesystem::rename(dir_ / "busybox", program);
+  Restored(checkpoint);
+  EXPECT_TRUE(container_->Counts());
+}
+
+TEST_P(OciTest, RefusesHostileBundlesAndConsoles) {
+  ASSERT_TRUE(container_->Run());
+  const std::string file = container_->bundle() + "/config.json";
+  const std::string good = Slurp(file);
+  auto config = nlohmann::json::parse(good);
+  config["process"]["terminal"] = true;
+  Spill(file, config.dump());
+  EXPECT_TRUE(Refused(crctl_(With({"checkpoint", container_->id()})), "has a console"));
+  for (int i = 0; i < 100000; ++i) config["mounts"].push_back({{"destination", "/x"}});
+  for (const std::string& bad : {std::string("{ half"), std::string(1000000, '['), config.dump()}) {
+    Spill(file, bad);
+    EXPECT_TRUE(Refused(crctl_(With({"checkpoint", container_->id()})), "config.json"));
+  }
+  Spill(file, good);
+  EXPECT_TRUE(container_->Counts());
+}
+
 TEST_P(OciTest, RefusesAPausedOneAndLeavesItPaused) {
   ASSERT_TRUE(container_->Run());
   ASSERT_EQ(container_->Runtime({"pause", container_->id()}).exit, 0);
@@ -174,6 +285,24 @@ TEST_P(OciTest, RefusesARestoreThatItsRuntimeHasForgotten) {
   const std::string checkpoint = CheckpointedContainer();
   ASSERT_EQ(container_->Runtime({"delete", container_->id()}).exit, 0);
   EXPECT_TRUE(Refused(crctl_({"restore", checkpoint}), "does not know it any more"));
+}
+
+// What runc knows to restore, which leaves out a host's file as output.
+TEST_F(IntegrationTest, RuncRestoresWhatCrdHasCheckpointed) {
+  OciContainer container(reaper_, dir_.path(), Flavour::kRunc);
+  ASSERT_TRUE(container.Run({}, "/dev/null"));
+  const Outcome made = crctl_({"checkpoint", container.id(), "--root", container.root()});
+  ASSERT_EQ(made.exit, 0) << ::testing::PrintToString(made);
+  const long count = container.Count();
+  ASSERT_EQ(container.Runtime({"delete", container.id()}).exit, 0);
+  const std::string criu = api_->Info()->criu_path();
+  const Outcome restored = container.Runtime({"--criu", criu, "restore", "--detach", "--image-path",
+                                              ImagesOf(made.Line()), "--work-path", dir_.path(),
+                                              "--bundle", container.bundle(), container.id()});
+  ASSERT_EQ(restored.exit, 0) << ::testing::PrintToString(restored) << Slurp(dir_ / "restore.log");
+  EXPECT_EQ(container.Status(), "running");
+  EXPECT_TRUE(container.Counts());
+  EXPECT_GT(container.Count(), count);
 }
 
 INSTANTIATE_TEST_SUITE_P(Runtimes, OciTest,

@@ -118,7 +118,7 @@ std::vector<std::string> OciContainer::CommandLine(const std::vector<std::string
   return line;
 }
 
-bool OciContainer::Run(const Change& change) {
+bool OciContainer::Run(const Change& change, const std::string& output) {
   json config = Config();
   if (change) change(config);
   Spill(bundle() + "/config.json", config.dump());
@@ -126,12 +126,12 @@ bool OciContainer::Run(const Change& change) {
   Process run(reaper_, {.argv = CommandLine({"run", "--detach", "--bundle", bundle(), id_}),
                         .environment = {},
                         .in = {},
-                        .out = {.path = out()},
-                        .err = {.path = directory_ + "/err"},
+                        .out = {.path = output.empty() ? out() : output},
+                        .err = {.path = output.empty() ? out() : output},
                         .inherited = {}});
   const ExitStatus status = run.Wait(Within(kPatience));
   if (status != ExitStatus{.code = 0}) {
-    std::fprintf(stderr, "run: %s\n", (Slurp(directory_ + "/err") + Slurp(out())).c_str());
+    std::fprintf(stderr, "run: %s\n", Slurp(out()).c_str());
     return false;
   }
   return WaitUntil([&] { return Count() > 0; });

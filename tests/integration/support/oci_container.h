@@ -31,8 +31,8 @@ class OciContainer {
   OciContainer& operator=(const OciContainer&) = delete;
   ~OciContainer();
 
-  // Runs it detached, its output to `out()`; true once it counts.
-  [[nodiscard]] bool Run(const Change& change = {});
+  // Runs it detached, its output to `output` or else `out()`; true once it counts.
+  [[nodiscard]] bool Run(const Change& change = {}, const std::string& output = "");
   // The runtime with its state directory and cgroups, and these words.
   Outcome Runtime(const std::vector<std::string>& words);
   // What the runtime says of it: "running", "stopped"; empty if it does not know it.

@@ -10,7 +10,8 @@ namespace {
 
 using testing::FailsWith;
 
-// As these versions wrote them on Debian 12.
+// As these versions wrote them: Debian 12's are runc 1.1.5 and crun 1.8.1, Debian 13's 1.1.15
+// and 1.21.
 std::string Recorded(const char* name) {
   auto text = ReadFile(std::string(DATA_DIRECTORY "/") + name);
   return text.ok() ? *text : "";
@@ -33,6 +34,17 @@ TEST(RuntimeState, ReadsCrun) {
   EXPECT_EQ(state.pid, 14030);
   EXPECT_EQ(state.start_time, 1279118U);
   EXPECT_EQ(state.bundle, "/srv/web");
+}
+
+TEST(RuntimeState, ReadsDebian13s) {
+  ASSERT_OK_AND_ASSIGN(const RuntimeState runc,
+                       ParseState(Kind::kRunc, "web", Recorded("runc-1.1.15-state.json")));
+  EXPECT_EQ(runc.pid, 5326);
+  EXPECT_EQ(runc.bundle, "/srv/web");
+  ASSERT_OK_AND_ASSIGN(const RuntimeState crun,
+                       ParseState(Kind::kCrun, "web", Recorded("crun-1.21-status.json")));
+  EXPECT_EQ(crun.pid, 5344);
+  EXPECT_EQ(crun.bundle, "/srv/web");
 }
 
 TEST(RuntimeState, RefusesTheStateOfTheOther) {
