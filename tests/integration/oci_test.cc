@@ -196,11 +196,34 @@ TEST_P(OciTest, IsThawedAtTheNextStartWhenCrdAndItsCriuDie) {
   const pid_t criu = AwaitCriu([&] { return Ready(call); });
   ASSERT_GT(criu, 0);
   SignalPid(criu, SIGSTOP);
+  // What a crd leaves that dies right after it has frozen the container.
+  container_->Freeze();
   ASSERT_TRUE(RestartAfterKill9());
   static_cast<void>(call.get());
   EXPECT_EQ(container_->Status(), "running");
   EXPECT_TRUE(container_->Counts());
   Restored(CheckpointedContainer());
+  EXPECT_TRUE(container_->Counts());
+}
+
+TEST_P(OciTest, RefusesARestoreIntoACgroupWhereSomebodyIs) {
+  ASSERT_TRUE(container_->Run());
+  const std::string procs = container_->CgroupDirectory() + "/cgroup.procs";
+  const std::string checkpoint = CheckpointedContainer();
+  {
+    const Process somebody(reaper_, {.argv = {"sleep", "600"},
+                                     .environment = {},
+                                     .in = {},
+                                     .out = {},
+                                     .err = {},
+                                     .inherited = {}});
+    WriteControl(procs, std::to_string(somebody.pid()));
+    ASSERT_THAT(Slurp(procs), HasSubstr(std::to_string(somebody.pid())));
+    EXPECT_TRUE(Refused(crctl_({"restore", checkpoint}), std::to_string(somebody.pid())));
+    EXPECT_TRUE(somebody.Runs());
+  }
+  EXPECT_TRUE(WaitUntil([&] { return Slurp(procs).empty(); }));
+  Restored(checkpoint);
   EXPECT_TRUE(container_->Counts());
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 
 #include "daemon/base/ids.h"
@@ -151,6 +152,28 @@ pid_t OciContainer::Pid() {
   return state.is_object() ? state.value("pid", 0) : 0;
 }
 
+std::string OciContainer::CgroupDirectory() {
+  const std::string cgroups = CgroupsOfProcess(Pid());
+  const auto path_after = [&](const std::string& mark) {
+    const std::size_t at = cgroups.find(mark);
+    if (at == std::string::npos) return std::string();
+    const std::size_t start = at + mark.size();
+    return cgroups.substr(start, cgroups.find('\n', start) - start);
+  };
+  const std::string v2 = path_after("0::");
+  if (v2.empty() || v2 == "/") return "/sys/fs/cgroup/freezer" + path_after(":freezer:");
+  return (HostIsHybrid() ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup") + v2;
+}
+
+void OciContainer::Freeze() {
+  const std::string directory = CgroupDirectory();
+  if (fs::exists(directory + "/cgroup.freeze")) {
+    WriteControl(directory + "/cgroup.freeze", "1");
+  } else {
+    WriteControl(directory + "/freezer.state", "FROZEN");
+  }
+}
+
 long OciContainer::Count() const {
   return std::strtol(Slurp(data() + "/count").c_str(), nullptr, 10);
 }
@@ -173,6 +196,10 @@ std::vector<std::string> MountsOf(pid_t pid) {
   }
   std::sort(mounts.begin(), mounts.end());
   return mounts;
+}
+
+void WriteControl(const std::string& file, const std::string& text) {
+  std::ofstream(file) << text << std::flush;
 }
 
 std::string CgroupsOfProcess(pid_t pid) {

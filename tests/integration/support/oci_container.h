@@ -39,6 +39,11 @@ class OciContainer {
   [[nodiscard]] std::string Status();
   [[nodiscard]] pid_t Pid();
 
+  // Its cgroup2 if it has one of its own, else its v1 freezer.
+  [[nodiscard]] std::string CgroupDirectory();
+  // Asks that to freeze, and does not wait.
+  void Freeze();
+
   [[nodiscard]] long Count() const;
   [[nodiscard]] bool Counts() const;
 
@@ -61,6 +66,8 @@ class OciContainer {
 
 // Mountpoint and flags of each mount of a process, sorted.
 std::vector<std::string> MountsOf(pid_t pid);
+// Writes to a file of a cgroup's, in place.
+void WriteControl(const std::string& file, const std::string& text);
 // /proc/PID/cgroup.
 std::string CgroupsOfProcess(pid_t pid);
 

@@ -66,6 +66,27 @@ network_lock: NFTABLES
 )");
 }
 
+TEST(DumpOptionsTest, AContainersCgroupAndNetworkHaveTheirFields) {
+  DumpRequest request;
+  request.pid = 1;
+  request.freeze_cgroup = "/sys/fs/cgroup/web";
+  request.empty_netns = true;
+  const auto options = DumpOptionsFor(request);
+  EXPECT_EQ(options->freeze_cgroup(), "/sys/fs/cgroup/web");
+  EXPECT_EQ(options->empty_ns(), 0x40000000U);  // CLONE_NEWNET, the only one that CRIU takes
+}
+
+TEST(RestoreOptionsTest, AContainersRootAndNetworkHaveTheirFields) {
+  RestoreRequest request;
+  request.root = "/var/lib/crd/containers/a/root";
+  request.empty_netns = true;
+  request.evasive_devices = true;
+  const auto options = RestoreOptionsFor(request);
+  EXPECT_EQ(options->root(), "/var/lib/crd/containers/a/root");
+  EXPECT_EQ(options->empty_ns(), 0x40000000U);
+  EXPECT_TRUE(options->evasive_devices());
+}
+
 TEST(DumpOptionsTest, GhostLimitBeyondTheFieldIsRefused) {
   DumpRequest request;
   request.options.ghost_limit = 1ULL << 32U;

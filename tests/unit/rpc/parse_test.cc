@@ -63,6 +63,25 @@ TEST(ParseTest, CheckpointNeedsATarget) {
   EXPECT_EQ(std::get<std::string>(request.target), "web");
 }
 
+TEST(ParseTest, AContainerMayBeOneOfARuntimes) {
+  v1::CheckpointRequest message;
+  message.set_container("web");
+  ASSERT_OK_AND_ASSIGN(const CheckpointRequest any, Parse(message));
+  EXPECT_EQ(std::get<std::string>(any.target), "web");
+  message.set_runtime("crun");
+  message.set_runtime_root("/run/mine");
+  ASSERT_OK_AND_ASSIGN(const CheckpointRequest one, Parse(message));
+  const auto& target = std::get<RuntimeTarget>(one.target);
+  EXPECT_EQ(target.key, "web");
+  EXPECT_EQ(target.runtime, "crun");
+  EXPECT_EQ(target.root, "/run/mine");
+  message.set_runtime("kata");
+  EXPECT_THAT(Parse(message), Refuses("INVALID_REQUEST"));
+  message.set_runtime("runc");
+  message.set_runtime_root("run/mine");
+  EXPECT_THAT(Parse(message), Refuses("INVALID_REQUEST"));
+}
+
 TEST(ParseTest, RequestIdHasAtMost64Bytes) {
   v1::CheckpointRequest message = CheckpointOfPid(1);
   message.set_request_id(std::string(64, 'r'));
