@@ -30,8 +30,8 @@ std::vector<CgroupPlace> ParseCgroups(std::string_view text, const std::vector<M
 
 // Cgroups of a container's init, v1 hierarchies first as the kernel lists them. Hosts are pure v1,
 // hybrid (v1 controllers and a cgroup2 without most of them) or v2; all are read alike. A cgroup is
-// its own if only its descendants are in it, and what was started in its pid namespace from outside.
-// Any thread.
+// its own if only its descendants are in it, and what was started in its pid namespace from
+// outside. Any thread.
 Result<std::vector<CgroupPlace>> CgroupsOf(pid_t init);
 
 }  // namespace crd::runtime

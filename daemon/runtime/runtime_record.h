@@ -10,10 +10,10 @@ namespace crd::runtime {
 
 // What a runtime believes of a restored container. Belongs to one restore.
 //
-// runc (1.1.5 and 1.1.15) and crun (1.8.1 and 1.21) keep no process of their own: a container runs if the process that
-// its state file names lives and began when the file says. So a restored container is made theirs
-// by naming the new process there; a file that names a process that has ended meanwhile reads as
-// "stopped", and needs no undoing after a crash.
+// runc (1.1.5 and 1.1.15) and crun (1.8.1 and 1.21) keep no process of their own: a container runs
+// if the process that its state file names lives and began when the file says. So a restored
+// container is made theirs by naming the new process there; a file that names a process that has
+// ended meanwhile reads as "stopped", and needs no undoing after a crash.
 class RuntimeRecord {
  public:
   // RUNTIME_FORGOT_CONTAINER, RUNTIME_STATE_UNREADABLE, CONTAINER_STILL_RUNS.
