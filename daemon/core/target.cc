@@ -63,6 +63,10 @@ Result<void> AddContainer(const runtime::Container& container, const criu::DumpO
     preflight.obstacles.push_back(
         {.error = runtime::refusal::EngineWouldClean(container.state.id, description.engine)});
   }
+  if (options.link_remap) {
+    preflight.obstacles.push_back(
+        {.error = runtime::refusal::LinkRemapUnsupported(container.state)});
+  }
   for (const runtime::OutsideFile& file : description.files) Add(file, preflight);
   for (StdioLink& link : preflight.stdio) {
     const auto inner = proc::ReadInnermostPid(link.pid);

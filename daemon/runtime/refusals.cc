@@ -74,6 +74,14 @@ Error ConsoleUnsupported(const RuntimeState& state) {
           .hint = "crd cannot take a console along yet: run it with \"terminal\": false"};
 }
 
+Error LinkRemapUnsupported(const RuntimeState& state) {
+  return {
+      .code = Code::kFailedPrecondition,
+      .reason = "LINK_REMAP_UNSUPPORTED",
+      .message = fmt::format("names for deleted files cannot be kept in container '{}'", state.id),
+      .hint = "crd cannot do this in a container's own mounts yet: leave link_remap out"};
+}
+
 Error NamespaceUnsupported(const RuntimeState& state, std::string_view type, bool joined) {
   return {.code = Code::kFailedPrecondition,
           .reason = "CONTAINER_NAMESPACE",

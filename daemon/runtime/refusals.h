@@ -22,6 +22,7 @@ Error NotRunning(const RuntimeState& state, Status status);
 // Dumping: what crd cannot take along (yet).
 Error EngineWouldClean(std::string_view id, std::string_view engine);
 Error ConsoleUnsupported(const RuntimeState& state);
+Error LinkRemapUnsupported(const RuntimeState& state);
 // `type` as config.json calls it; `joined` by a path, else one of its own or the host's.
 Error NamespaceUnsupported(const RuntimeState& state, std::string_view type, bool joined);
 Error NetworkUnsupported(const RuntimeState& state, const std::vector<std::string>& interfaces);

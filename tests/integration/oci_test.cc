@@ -284,6 +284,13 @@ TEST_P(OciTest, RefusesAnExecedProcessByName) {
   EXPECT_TRUE(container_->Counts());
 }
 
+TEST_P(OciTest, RefusesNamesForDeletedFiles) {
+  ASSERT_TRUE(container_->Run());
+  EXPECT_TRUE(
+      Refused(crctl_(With({"checkpoint", container_->id(), "--link-remap"})), "deleted files"));
+  EXPECT_TRUE(container_->Counts());
+}
+
 TEST_P(OciTest, RefusesOneWhoseBundleHasGone) {
   ASSERT_TRUE(container_->Run());
   std::filesystem::rename(container_->bundle() + "/config.json", dir_ / "config.json");
