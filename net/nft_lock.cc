@@ -31,17 +31,34 @@ Result<std::string> RunNft(const std::string& command) {
   return std::string(nft_ctx_get_output_buffer(context.get()));
 }
 
-Result<std::vector<std::string>> ListHere() {
-  const std::string output = TRY(RunNft("list tables inet"));
-  constexpr std::string_view kLine = "table inet ";
-  std::vector<std::string> names;
+// Tables as "family name".
+Result<std::vector<std::string>> ListTablesHere() {
+  const std::string output = TRY(RunNft("list tables"));
+  constexpr std::string_view kLine = "table ";
+  std::vector<std::string> tables;
   for (std::string_view rest = output; !rest.empty();) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
     std::string_view line = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
     if (line.substr(0, kLine.size()) != kLine) continue;
     line.remove_prefix(kLine.size());
-    if (IsNetworkLockName(line)) names.emplace_back(line);
+    tables.emplace_back(line);
+  }
+  return tables;
+}
+
+// The name of the lock that a table is; empty if it is none.
+std::string LockOf(const std::string& table) {
+  constexpr std::string_view kFamily = "inet ";
+  if (table.substr(0, kFamily.size()) != kFamily) return "";
+  const std::string name = table.substr(kFamily.size());
+  return IsNetworkLockName(name) ? name : "";
+}
+
+Result<std::vector<std::string>> ListHere() {
+  std::vector<std::string> names;
+  for (const std::string& table : TRY(ListTablesHere())) {
+    if (std::string name = LockOf(table); !name.empty()) names.push_back(std::move(name));
   }
   return names;
 }
@@ -77,6 +94,17 @@ Result<std::vector<std::string>> ListNetworkLocks(FdRef netns) {
     return {};
   }));
   return names;
+}
+
+Result<std::vector<std::string>> ListForeignTables(FdRef netns) {
+  std::vector<std::string> foreign;
+  TRY(RunInNetns(netns, [&]() -> Result<void> {
+    for (std::string& table : TRY(ListTablesHere())) {
+      if (LockOf(table).empty()) foreign.push_back(std::move(table));
+    }
+    return {};
+  }));
+  return foreign;
 }
 
 Result<void> RemoveNetworkLock(const std::string& name, FdRef netns) {

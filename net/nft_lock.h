@@ -19,6 +19,9 @@ namespace crd::net {
 // Names of the locks that are there now.
 Result<std::vector<std::string>> ListNetworkLocks(FdRef netns = FdRef(-1));
 
+// Every other table of nftables, as "family name".
+Result<std::vector<std::string>> ListForeignTables(FdRef netns = FdRef(-1));
+
 // Removes one lock. Having nothing to remove is no error; a name that is not CRIU's is
 // kInvalidArgument.
 Result<void> RemoveNetworkLock(const std::string& name, FdRef netns = FdRef(-1));
