@@ -78,7 +78,7 @@ Result<void> AddVeth(Netlink& inside, const Interface& interface, FdRef host) {
 
 Result<void> AddMacvlan(Netlink& inside, const Interface& interface, FdRef host, int parent) {
   const Bytes mac = TRY(ParseMac(interface.mac));
-  const int host_id = TRY(NamespaceId(inside, host));
+  const int host_id = TRY(MakeNamespaceId(inside, host));
   Request request(RTM_NEWLINK, kMake, WithIndex(interface.index));
   PutIdentity(request, interface, mac);
   request.PutU32(IFLA_LINK, static_cast<std::uint32_t>(parent));

@@ -117,11 +117,11 @@ struct Interface {
   std::uint32_t flags = 0;  // IFF_* that can be set: IFF_UP, IFF_NOARP, …
   std::string alias;
   std::uint32_t transmit_queue = 0;  // packets
-  int address_generation = 0;        // IN6_ADDR_GEN_MODE_*: how its link-local address is made
-  std::vector<Address> addresses;    // in the order in which the kernel has them
-  std::optional<HostEnd> host_end;   // veth
-  std::string parent;                // macvlan: interface of the host
-  std::uint32_t mode = 0;            // macvlan: MACVLAN_MODE_*
+  int address_generation = -1;  // IN6_ADDR_GEN_MODE_*: how it gets its link-local one; -1: no IPv6
+  std::vector<Address> addresses;   // in the order in which the kernel has them
+  std::optional<HostEnd> host_end;  // veth
+  std::string parent;               // macvlan: interface of the host
+  std::uint32_t mode = 0;           // macvlan: MACVLAN_MODE_*
   [[nodiscard]] bool up() const;
   bool operator==(const Interface&) const = default;
 };

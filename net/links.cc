@@ -1,8 +1,10 @@
 #include "net/links.h"
 
+#include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/net_namespace.h>
 #include <sys/socket.h>
 
@@ -37,6 +39,7 @@ Link ParseLink(const Answer& answer) {
             .mac = MacText(attributes.Data(IFLA_ADDRESS)),
             .mtu = attributes.U32(IFLA_MTU).value_or(0),
             .flags = fixed.ifi_flags,
+            .operational = attributes.U8(IFLA_OPERSTATE).value_or(0) == IF_OPER_UP,
             .transmit_queue = attributes.U32(IFLA_TXQLEN).value_or(0),
             .alias = attributes.Text(IFLA_IFALIAS),
             .queueing = attributes.Text(IFLA_QDISC),
@@ -46,8 +49,8 @@ Link ParseLink(const Answer& answer) {
   if (const auto id = attributes.U32(IFLA_LINK_NETNSID)) {
     link.peer_namespace = static_cast<int>(*id);
   }
-  link.address_generation =
-      attributes.Nested(IFLA_AF_SPEC).Nested(AF_INET6).U8(IFLA_INET6_ADDR_GEN_MODE).value_or(0);
+  const Attributes inet6 = attributes.Nested(IFLA_AF_SPEC).Nested(AF_INET6);
+  if (const auto mode = inet6.U8(IFLA_INET6_ADDR_GEN_MODE)) link.address_generation = *mode;
   ParseKind(attributes.Nested(IFLA_LINKINFO), link);
   return link;
 }
@@ -80,6 +83,30 @@ Result<int> NamespaceId(Netlink& netlink, FdRef netns) {
   const Answer answer = TRY(netlink.Ask(request, "look for the number of a network namespace"));
   const Attributes attributes(answer, sizeof(rtgenmsg));
   return static_cast<int>(attributes.U32(NETNSA_NSID).value_or(~0U));
+}
+
+Result<int> MakeNamespaceId(Netlink& netlink, FdRef netns) {
+  if (const int id = TRY(NamespaceId(netlink, netns)); id >= 0) return id;
+  Request request(RTM_NEWNSID, 0, rtgenmsg{});
+  request.PutU32(NETNSA_FD, static_cast<std::uint32_t>(netns.get()));
+  request.PutU32(NETNSA_NSID, ~0U);  // any
+  TRY(netlink.Do(request, "give a network namespace a number"));
+  return NamespaceId(netlink, netns);
+}
+
+Result<std::vector<int>> ListPortsWithMac(Netlink& netlink, int bridge, const std::string& mac) {
+  ndmsg fixed{};
+  fixed.ndm_family = AF_BRIDGE;
+  Request request(RTM_GETNEIGH, 0, fixed);
+  request.PutU32(NDA_MASTER, static_cast<std::uint32_t>(bridge));
+  std::vector<int> ports;
+  for (const Answer& answer :
+       TRY(netlink.Dump(request, "list the addresses that a bridge knows"))) {
+    const Attributes attributes(answer, sizeof fixed);
+    if (MacText(attributes.Data(NDA_LLADDR)) != mac) continue;
+    ports.push_back(answer.Fixed<ndmsg>().ndm_ifindex);
+  }
+  return ports;
 }
 
 Result<std::vector<BridgeVlan>> ListVlans(Netlink& netlink, int port) {

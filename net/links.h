@@ -18,6 +18,7 @@ struct Link {
   std::string mac;
   std::uint32_t mtu = 0;
   std::uint32_t flags = 0;
+  bool operational = false;  // RFC 2863: it carries packets
   std::uint32_t transmit_queue = 0;
   std::string alias;
   std::string queueing;               // discipline
@@ -28,7 +29,7 @@ struct Link {
   bool has_program = false;  // XDP
   bool hairpin = false;
   bool isolated = false;
-  int address_generation = 0;
+  int address_generation = -1;  // the kernel has no IPv6
   std::uint32_t macvlan_mode = 0;
 };
 
@@ -42,6 +43,11 @@ Result<Link> FindLink(Netlink& netlink, const std::string& name);
 
 // The number by which the namespace of `netlink` knows another one; -1: it has none yet.
 Result<int> NamespaceId(Netlink& netlink, FdRef netns);
+// The same, and gives it one.
+Result<int> MakeNamespaceId(Netlink& netlink, FdRef netns);
+
+// Ports of a bridge behind which it has seen a MAC, or whose own that is.
+Result<std::vector<int>> ListPortsWithMac(Netlink& netlink, int bridge, const std::string& mac);
 
 // VLANs of a port of a bridge.
 Result<std::vector<BridgeVlan>> ListVlans(Netlink& netlink, int port);

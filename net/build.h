@@ -1,0 +1,45 @@
+#pragma once
+
+#include <vector>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/result.h"
+#include "daemon/base/unique_fd.h"
+#include "net/description.h"
+
+namespace crd::net {
+
+// Whether a namespace can be built from a description on this host, in the caller's namespace: the
+// names, MACs, bridges and parents that it asks for. Refuses with the catalogue's words
+// (net/refusals.h) and changes nothing.
+//
+// The outer end of a veth pair whose namespace has ended stays for as long as the kernel takes to
+// clean up: an interface that has the name and the MAC is waited for until `patience`.
+Result<void> CheckBuildable(const Description& description, Deadline patience);
+
+// A namespace that was made from a description, and the outer ends of its veth pairs. Nothing gets
+// in or out until it is plugged in. Ends with this, unless kept: then with its last user.
+class BuiltNamespace {
+ public:
+  // Fails as a whole: nothing that it made is left.
+  static Result<BuiltNamespace> Build(const Description& description);
+
+  BuiltNamespace(BuiltNamespace&&) = default;
+  BuiltNamespace& operator=(BuiltNamespace&&) = delete;
+  ~BuiltNamespace();
+
+  [[nodiscard]] FdRef netns() const { return netns_.ref(); }
+  // Plugs the outer ends into their bridges, or gives them their addresses and routes. A failure
+  // leaves some of it done.
+  Result<void> Plug();
+  void Keep() { outer_ends_.clear(); }
+
+ private:
+  BuiltNamespace(const Description& description, UniqueFd netns)
+      : description_(&description), netns_(std::move(netns)) {}
+  const Description* description_;
+  UniqueFd netns_;
+  std::vector<int> outer_ends_;
+};
+
+}  // namespace crd::net

@@ -1,0 +1,123 @@
+#include <chrono>
+#include <set>
+#include <thread>
+
+#include "net/build.h"
+#include "net/configure.h"
+#include "net/links.h"
+#include "net/refusals.h"
+#include "net/tables.h"
+
+namespace crd::net {
+namespace {
+
+constexpr auto kLookAgain = std::chrono::milliseconds(5);
+
+class HostCheck {
+ public:
+  HostCheck(Netlink outside, Deadline patience)
+      : outside_(std::move(outside)), patience_(patience) {}
+
+  Result<void> Check(const Interface& interface) {
+    TRY(CheckInterfaceName(interface.name));
+    if (interface.host_end.has_value()) TRY(CheckHostEnd(interface, *interface.host_end));
+    if (interface.kind == "macvlan") {
+      const auto parent = FindLink(outside_, interface.parent);
+      if (!parent.ok() && parent.error().code == Code::kNotFound) {
+        return refusal::ParentGone(interface.parent, interface.name);
+      }
+      TRY(parent);
+    }
+    return CheckMac(interface);
+  }
+
+ private:
+  Result<void> CheckHostEnd(const Interface& interface, const HostEnd& end) {
+    TRY(CheckInterfaceName(end.name));
+    TRY(AwaitName(end));
+    if (!end.port.has_value()) return {};
+    const auto bridge = FindLink(outside_, end.port->bridge);
+    if (!bridge.ok() && bridge.error().code == Code::kNotFound) {
+      return refusal::BridgeGone(end.port->bridge, interface.name);
+    }
+    TRY(bridge);
+    if (bridge->kind != "bridge") return refusal::NotABridge(bridge->name, bridge->kind);
+    TRY(CheckSubnets(interface, *end.port, bridge->index));
+    return CheckBridgeMacs(interface, *bridge);
+  }
+
+  Result<void> AwaitName(const HostEnd& end) {
+    for (;;) {
+      const auto holder = FindLink(outside_, end.name);
+      if (!holder.ok()) {
+        return holder.error().code == Code::kNotFound ? Result<void>() : holder.error();
+      }
+      const bool perhaps_ending = holder->kind == "veth" && holder->mac == end.mac;
+      if (!perhaps_ending || SteadyClock::now() >= patience_) {
+        return refusal::HostInterfaceTaken(end.name, holder->kind);
+      }
+      std::this_thread::sleep_for(kLookAgain);
+    }
+  }
+
+  // Each address that was in a subnet of the bridge has to be in one of its subnets now.
+  Result<void> CheckSubnets(const Interface& interface, const BridgePort& port, int bridge) {
+    std::vector<Prefix> then;
+    for (const std::string& text : port.bridge_addresses) then.push_back(TRY(ParsePrefix(text)));
+    std::vector<Prefix> now;
+    std::vector<std::string> shown;
+    for (const auto& [index, address] : TRY(ListAddresses(outside_, bridge))) {
+      if (IsLinkLocal(address)) continue;
+      shown.push_back(fmt::format("{}/{}", address.local, address.prefix_length));
+      now.push_back(TRY(ParsePrefix(shown.back())));
+    }
+    const auto in = [](const std::vector<Prefix>& subnets, const Bytes& address) {
+      return std::any_of(subnets.begin(), subnets.end(),
+                         [&](const Prefix& subnet) { return Contains(subnet, address); });
+    };
+    for (const Address& address : interface.addresses) {
+      const Bytes bytes = TRY(ParseAddress(address.local));
+      if (in(then, bytes) && !in(now, bytes)) {
+        return refusal::BridgeOfAnotherSubnet(port.bridge, address.local, shown);
+      }
+    }
+    return {};
+  }
+
+  Result<void> CheckBridgeMacs(const Interface& interface, const Link& bridge) {
+    for (const int port : TRY(ListPortsWithMac(outside_, bridge.index, interface.mac))) {
+      const auto link = FindLink(outside_, port);
+      const std::string name = link.ok() ? link->name : fmt::format("{}", port);
+      return refusal::MacInUse(interface.mac,
+                               fmt::format("port '{}' of bridge '{}'", name, bridge.name));
+    }
+    return {};
+  }
+
+  Result<void> CheckMac(const Interface& interface) {
+    if (interface.kind == "loopback") return {};
+    if (!macs_.insert(interface.mac).second) return {};  // its own interfaces may share one
+    for (const Link& link : TRY(ListLinks(outside_))) {
+      if (link.mac != interface.mac) continue;
+      return refusal::MacInUse(interface.mac, fmt::format("interface '{}'", link.name));
+    }
+    return {};
+  }
+
+  Netlink outside_;
+  const Deadline patience_;
+  std::set<std::string> macs_;
+};
+
+}  // namespace
+
+Result<void> CheckBuildable(const Description& description, Deadline patience) {
+  if (!description.unreproducible.empty()) {
+    return refusal::NetworkUnreproducible(description.unreproducible);
+  }
+  HostCheck check(TRY(Netlink::Open()), patience);
+  for (const Interface& interface : description.interfaces) TRY(check.Check(interface));
+  return {};
+}
+
+}  // namespace crd::net
