@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/result.h"
+#include "daemon/base/unique_fd.h"
+#include "net/description.h"
+#include "net/packet_socket.h"
+
+namespace crd::net {
+
+// Asks the networks that a description belongs to whether anybody has one of its addresses
+// (ARP probes, RFC 5227; neighbour solicitations, RFC 4862), from the bridge or the parent, before
+// anything is plugged in. Addresses of interfaces that are on neither are not asked for, nor what
+// is in a VLAN that the bridge itself is not in.
+class DuplicateDetection {
+ public:
+  // Sends the questions and returns. ADDRESS_IN_USE if the host itself has one.
+  static Result<DuplicateDetection> Start(const Description& description);
+  // Waits until the questions are 100 ms old, then: ADDRESS_IN_USE, naming the MAC that answered.
+  Result<void> Finish();
+
+ private:
+  struct Asked {
+    std::string where;
+    PacketSocket socket;
+    std::vector<Bytes> addresses;
+  };
+  std::vector<Asked> asked_;
+  Deadline answered_{};
+};
+
+// Tells the networks around a namespace where its addresses are: gratuitous ARP and unsolicited
+// neighbour advertisements, from every interface that is up. Best effort; says what did not work.
+Result<void> Announce(const Description& description, FdRef netns);
+
+}  // namespace crd::net
