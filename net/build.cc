@@ -192,6 +192,13 @@ BuiltNamespace::~BuiltNamespace() {
   for (const int index : outer_ends_) static_cast<void>(RemoveLink(*outside, index));
 }
 
+Result<UniqueFd> MakeEmptyNetns() {
+  UniqueFd netns = TRY(MakeNetns());
+  Netlink inside = TRY(Netlink::Open(netns.ref()));
+  TRY(ChangeLink(inside, TRY(FindLink(inside, "lo")).index, {.flags = kUp, .mask = kUp}));
+  return netns;
+}
+
 Result<void> BuiltNamespace::Plug() {
   Netlink outside = TRY(Netlink::Open());
   for (const Interface& interface : description_->interfaces) {

@@ -42,4 +42,7 @@ class BuiltNamespace {
   std::vector<int> outer_ends_;
 };
 
+// A namespace with nothing in it but its loopback, which is up.
+Result<UniqueFd> MakeEmptyNetns();
+
 }  // namespace crd::net

@@ -1,6 +1,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "client/commands/commands.h"
 #include "client/commands/exit_status.h"
@@ -78,8 +80,9 @@ class SignalRoute {
 Result<int> WaitFor(Session& session, const std::string& id) {
   v1::WaitRequest request;
   request.set_container(id);
-  const v1::Container ended = TRY(session.Call(&v1::ContainerService::Stub::Wait, request,
-                                               {.repeat = true, .patience = kLongReconnectPatience}));
+  const v1::Container ended =
+      TRY(session.Call(&v1::ContainerService::Stub::Wait, request,
+                       {.repeat = true, .patience = kLongReconnectPatience}));
   if (session.settings().json) session.out().Line(ToJson(ended));
   return ShellStatus(ended);
 }
@@ -118,6 +121,35 @@ Result<int> Run(Session& session, const Args& args) {
   return args.wait ? WaitFor(session, container.id()) : kDone;
 }
 
+constexpr std::string_view kNetns = "netns=";
+constexpr std::pair<std::string_view, v1::NetworkMode> kNetworks[] = {
+    {"prepared", v1::NETWORK_MODE_PREPARED},
+    {"none", v1::NETWORK_MODE_NONE},
+    {"host", v1::NETWORK_MODE_HOST},
+    {"criu", v1::NETWORK_MODE_CRIU},
+};
+
+CLI::Validator IsNetwork() {
+  return CLI::Validator(
+      [](const std::string& text) -> std::string {
+        for (const auto& [name, mode] : kNetworks) {
+          if (text == name) return "";
+        }
+        if (text.starts_with(std::string(kNetns) + "/")) return "";
+        return fmt::format("'{}' is none of prepared, none, host and netns=/PATH", text);
+      },
+      "");
+}
+
+void SetNetwork(v1::RestoreRequest& request, const std::string& text) {
+  for (const auto& [name, mode] : kNetworks) {
+    if (text == name) request.set_network(mode);
+  }
+  if (!text.starts_with(kNetns)) return;
+  request.set_network(v1::NETWORK_MODE_NETNS);
+  request.set_netns_path(text.substr(kNetns.size()));
+}
+
 void AddOutputOptions(CLI::App& app, const std::shared_ptr<Args>& args) {
   app.add_flag("--wait", args->wait, "Wait until it ends, and exit as it does");
   CLI::Option* log = app.add_option("--log", args->log,
@@ -150,6 +182,12 @@ void AddRestore(CLI::App& app, Command& chosen) {
   app.add_flag_callback(
          "--tcp-close", [args] { args->request.set_tcp_close(true); }, "Bring them back closed")
       ->excludes(established);
+  app.add_option_function<std::string>(
+         "--network", [args](const std::string& text) { SetNetwork(args->request, text); },
+         "Where a tree comes back to that had a network namespace of its own: prepared (the\n"
+         "default: its own again, with its addresses), none, host, or netns=PATH")
+      ->check(IsNetwork())
+      ->option_text("MODE");
   AddOutputOptions(app, args);
   app.footer(
       "Prints the container's id (not with --inherit-stdio and --wait together: stdout is the\n"
@@ -158,6 +196,7 @@ void AddRestore(CLI::App& app, Command& chosen) {
       "Examples:\n"
       "  crctl restore before-upgrade\n"
       "  crctl restore 4f2a --name web2 --tcp-close --pidfile /run/web2.pid\n"
+      "  crctl restore 4f2a --network netns=/run/netns/web\n"
       "  crctl restore 4f2a --wait --inherit-stdio");
   app.callback(
       [args, &chosen] { chosen = [args](Session& session) { return Run(session, *args); }; });

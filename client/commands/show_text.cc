@@ -1,5 +1,8 @@
 #include "client/commands/show_text.h"
 
+#include <map>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -36,6 +39,32 @@ std::vector<std::string> Statistics(const v1::DumpStatistics& statistics) {
                       statistics.pages_written())};
 }
 
+std::vector<std::string> Network(const v1::Network& network) {
+  std::vector<std::string> lines;
+  for (const v1::NetworkInterface& interface : network.interfaces()) {
+    std::string line =
+        fmt::format("{} ({}{}", interface.name(), interface.kind(), interface.up() ? "" : ", down");
+    if (!interface.mac().empty()) line += ", " + interface.mac();
+    line += ")";
+    for (const v1::NetworkAddress& address : interface.addresses()) line += " " + address.address();
+    if (!interface.host_name().empty()) line += ", on the host " + interface.host_name();
+    if (!interface.bridge().empty()) line += " in bridge " + interface.bridge();
+    if (!interface.parent().empty()) line += ", on " + interface.parent();
+    lines.push_back(std::move(line));
+  }
+  for (const v1::NetworkRoute& route : network.routes()) {
+    std::string line = "route " + route.destination();
+    if (!route.gateway().empty()) line += " via " + route.gateway();
+    if (!route.interface().empty()) line += " on " + route.interface();
+    lines.push_back(std::move(line));
+  }
+  for (const auto& [path, value] :
+       std::map<std::string, std::string>(network.sysctls().begin(), network.sysctls().end())) {
+    lines.push_back(fmt::format("{} = {}", path, value));
+  }
+  return lines;
+}
+
 }  // namespace
 
 std::string Describe(const v1::Checkpoint& checkpoint) {
@@ -53,6 +82,7 @@ std::string Describe(const v1::Checkpoint& checkpoint) {
   details.Add("size", FormatSize(checkpoint.size_bytes()));
   details.Add("directory", checkpoint.directory());
   details.Add("options", fmt::format("{}", fmt::join(DumpFlags(checkpoint.options()), " ")));
+  details.Add("network", Network(checkpoint.network()));
   details.Add("network lock", checkpoint.network_lock());
   details.Add("host", checkpoint.host());
   details.Add("kernel", checkpoint.kernel_release());

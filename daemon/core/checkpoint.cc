@@ -18,6 +18,7 @@
 #include "daemon/core/preflight.h"
 #include "daemon/core/target.h"
 #include "daemon/criu/images.h"
+#include "net/refusals.h"
 
 namespace crd {
 namespace {
@@ -49,6 +50,7 @@ class Checkpointing {
   Result<void> Dump();
   Result<void> OnStage(criu::DumpStage stage);
   Result<void> Commit();
+  Result<void> DescribeNetwork(Manifest& manifest);
   Result<void> OnCriuKilled(Error error);
   [[nodiscard]] bool EndWhatIsLeft() const;
   Result<void> AwaitEnd();
@@ -152,6 +154,8 @@ Result<void> Checkpointing::Dump() {
                             .options = request_.options,
                             .external = preflight_->external,
                             .deadline = operation_.deadline()};
+  if (preflight_->network.has_value())
+    request.external.push_back(ExternalNetwork(*preflight_->network));
   if (dump_) TRY(dump_->ApplyTo(request));
   const Cgroup cgroup = TRY(Cgroup::Create(parts_.cgroup_base, "op-" + operation_.id().str()));
   request.cgroup = cgroup.directory();
@@ -223,9 +227,10 @@ Result<void> Checkpointing::Commit() {
     TRY(dump_->WriteStreams(staged_->images()));
     manifest.container = dump_->container();
   }
+  TRY(DescribeNetwork(manifest));
   manifest.files = TRY(staged_->Survey(TRY(follower_->Finish())));
   if (request_.options.tcp_established && !request_.options.leave_running) {
-    checkpoint_.network_lock = TRY(NetworkLockOf(checkpoint_.pid, staged_->images()));
+    checkpoint_.network_lock = TRY(NetworkLockOf(manifest, staged_->images()));
   }
   checkpoint_.size_bytes = static_cast<std::int64_t>(manifest.TotalBytes());
   manifest.checkpoint = checkpoint_;
@@ -247,6 +252,18 @@ Result<void> Checkpointing::Commit() {
   }
   checkpoint_ = std::move(ready);
   committed_ = true;
+  return {};
+}
+
+// Again: what the tree had of its network when it was frozen is what belongs to its memory.
+Result<void> Checkpointing::DescribeNetwork(Manifest& manifest) {
+  if (!preflight_->network.has_value()) return {};
+  manifest.network = TRY(ReadTreeNetwork(checkpoint_.pid));
+  if (!manifest.network.has_value() || manifest.network->inode != preflight_->network->inode) {
+    return errors::NetworkChanged(checkpoint_.pid);
+  }
+  const auto& missing = manifest.network->description.unreproducible;
+  if (!missing.empty()) return net::refusal::NetworkUnreproducible(missing);
   return {};
 }
 

@@ -6,6 +6,7 @@
 
 #include "daemon/base/files.h"
 #include "daemon/base/log.h"
+#include "net/netns.h"
 #include "net/nft_lock.h"
 #include "net/tcp_repair.h"
 
@@ -25,13 +26,16 @@ std::vector<std::string> FindRunIds(std::string_view log) {
   return ids;
 }
 
-void RemoveLocks(FdRef work) {
+// The lock is where the tree is: in CRIU's own namespace, or the tree's.
+void RemoveLocks(pid_t root, FdRef work) {
   // What a big tree logs can be very long; the ids are in its first lines.
   constexpr std::size_t kHead = 16U << 10U;
   const auto log = ReadHeadAt(work, "dump.log", kHead);
   if (!log.ok()) return;
+  const auto netns = net::OpenNetns(fmt::format("/proc/{}/ns/net", root));
+  const FdRef where = netns.ok() ? netns->ref() : FdRef(-1);
   for (const std::string& run_id : FindRunIds(*log)) {
-    if (auto removed = net::RemoveNetworkLock(net::NetworkLockName(run_id)); !removed.ok()) {
+    if (auto removed = net::RemoveNetworkLock(net::NetworkLockName(run_id), where); !removed.ok()) {
       spdlog::warn("remove the network lock of a killed CRIU: {}, ignoring",
                    removed.error().message);
     }
@@ -48,7 +52,7 @@ void CureAfterKilledDump(const std::vector<TreeProcess>& processes, FdRef work) 
                    cured.error().message);
     }
   }
-  RemoveLocks(work);
+  if (!processes.empty()) RemoveLocks(processes.front().pid, work);
 }
 
 }  // namespace crd

@@ -40,6 +40,8 @@ std::string Describe(const RestoreRequest& request) {
                                {"name", request.name},
                                {"tcp_established", request.tcp_established},
                                {"tcp_close", request.tcp_close},
+                               {"network", static_cast<int>(request.network.mode)},
+                               {"netns", request.network.path},
                                {"inherit", std::holds_alternative<StdioFromCaller>(request.stdio)}};
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -143,8 +145,11 @@ Result<CheckpointId> Engine::DeleteCheckpoint(const std::string& key) {
         TRY(SetState(checkpoint.state, CheckpointState::kDeleting));
         return true;
       }));
+  std::string netns_path;
+  if (const auto stored = parts_.images.Open(id); stored.ok())
+    netns_path = LockedNetns(stored->manifest);
   TRY(parts_.images.Remove(id));
-  ReleaseNetworkLock(parts_.inventory, record);
+  ReleaseNetworkLock(parts_.inventory, record, netns_path);
   TRY(parts_.inventory.Write(parts_.inventory.NewUpdate().Delete(id)));
   return id;
 }
@@ -172,6 +177,11 @@ void Engine::NoticeMissing(CheckpointRecord& record) {
     now = parts_.inventory.FindCheckpoint(record.id.str());
   }
   if (now.ok()) record = std::move(*now);
+}
+
+std::optional<TreeNetwork> Engine::FindNetwork(const CheckpointId& id) const {
+  auto stored = parts_.images.Open(id);
+  return stored.ok() ? std::move(stored->manifest.network) : std::nullopt;
 }
 
 Result<Engine::Verified> Engine::VerifyCheckpoint(const std::string& key) {

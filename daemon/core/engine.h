@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "daemon/core/operation_runner.h"
 #include "daemon/core/preflight.h"
 #include "daemon/core/requests.h"
+#include "daemon/core/tree_network.h"
 #include "daemon/core/verify.h"
 
 namespace crd {
@@ -63,6 +65,9 @@ class Engine {
   Result<CheckpointRecord> FindCheckpoint(std::string_view key);
   // Images first, then the record. CHECKPOINT_IN_USE while an operation needs it.
   Result<CheckpointId> DeleteCheckpoint(const std::string& key);
+  // The network namespace of its own that a checkpoint's tree had; nothing if it had none, or if
+  // the manifest cannot be read.
+  [[nodiscard]] std::optional<TreeNetwork> FindNetwork(const CheckpointId& id) const;
   // Compares every byte; turns the checkpoint `damaged` if it is.
   struct Verified {
     CheckpointRecord checkpoint;

@@ -220,6 +220,29 @@ Error TcpNotAllowed(const CheckpointId& id) {
       .hint = "say --tcp-established to bring the connections back, or --tcp-close to close them"};
 }
 
+Error NetworkNotItsOwn(const CheckpointId& id) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "NETWORK_NOT_ITS_OWN",
+          .message = fmt::format(
+              "the tree of checkpoint {} had no network namespace of its own: it shared crd's", id),
+          .hint = "leave --network out: it comes back to where it was"};
+}
+
+Error NetworkChanged(pid_t pid) {
+  return {.code = Code::kAborted,
+          .reason = "NETWORK_CHANGED",
+          .message = fmt::format(
+              "process {} moved to another network namespace while it was being dumped", pid),
+          .hint = "try again"};
+}
+
+Error NetworkModeUnsupported(std::string_view mode) {
+  return {.code = Code::kUnimplemented,
+          .reason = "NETWORK_MODE_UNSUPPORTED",
+          .message = fmt::format("this crd does not restore networks by '{}'", mode),
+          .hint = "use prepared, none, host or netns=PATH"};
+}
+
 Error LogUnusable(std::string_view path, const Error& why) {
   return {.code = Code::kFailedPrecondition,
           .reason = "LOG_UNUSABLE",

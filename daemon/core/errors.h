@@ -13,8 +13,9 @@
 #include "daemon/core/states.h"
 
 // The catalogue: every refusal that a client can see, by name. Code, wording and hint live here and
-// nowhere else (what stands in the way of a dump: obstacles.h); tests match on `Error::reason`,
-// which is the function's name in UPPER_SNAKE, and api/README.md lists them.
+// nowhere else (what stands in the way of a dump: obstacles.h; of a network: net/refusals.h); tests
+// match on `Error::reason`, which is the function's name in UPPER_SNAKE, and api/README.md lists
+// them.
 namespace crd::errors {
 
 // What was asked.
@@ -57,6 +58,10 @@ Error PidStillZombie(pid_t pid, pid_t parent, std::string_view parent_command);
 Error TreeStillRuns(const CheckpointId& id, pid_t pid);
 Error TerminalGone(const CheckpointId& id);
 Error TcpNotAllowed(const CheckpointId& id);
+// --network, for a tree that shared the host's network.
+Error NetworkNotItsOwn(const CheckpointId& id);
+Error NetworkChanged(pid_t pid);
+Error NetworkModeUnsupported(std::string_view mode);
 Error LogUnusable(std::string_view path, const Error& why);
 Error CallerGone();
 Error LinkRemapTaken(std::string_view path);

@@ -2,6 +2,7 @@
 
 #include "daemon/core/digest.h"
 #include "daemon/core/json.h"
+#include "daemon/core/network_json.h"
 
 namespace crd {
 namespace {
@@ -79,6 +80,19 @@ Result<CheckpointRecord> CheckpointFromJson(const json& object) {
   return record;
 }
 
+json TreeNetworkToJson(const TreeNetwork& network) {
+  json object = ToJson(network.description);
+  object["inode"] = network.inode;
+  object["path"] = network.path;
+  return object;
+}
+
+Result<TreeNetwork> TreeNetworkFromJson(const json& object) {
+  return TreeNetwork{.inode = TRY(Member<std::uint64_t>(object, "inode", 0)),
+                     .path = TRY(Member<std::string>(object, "path", "")),
+                     .description = TRY(NetworkFromJson(object))};
+}
+
 template <typename T, typename F>
 Result<std::vector<T>> Array(const json& object, const char* name, F from_json) {
   std::vector<T> items;
@@ -114,6 +128,7 @@ std::string Serialize(const Manifest& manifest) {
     body["files"].push_back({{"name", file.name}, {"size", file.size}, {"digest", file.digest}});
   }
   for (const RemappedFile& file : manifest.remapped) body["remapped"].push_back(ToJson(file));
+  if (manifest.network.has_value()) body["network"] = TreeNetworkToJson(*manifest.network);
   // A digest over the body's own text: JSON objects come out sorted, so parsing and writing again
   // gives the same text.
   const std::string digest = DigestOf(Dump(body));
@@ -151,6 +166,7 @@ Result<Manifest> ParseManifest(std::string_view text) {
         return Error{.code = Code::kDataLoss,
                      .message = "'external' holds something that is no text"};
       }));
+  if (body.contains("network")) manifest.network = TRY(TreeNetworkFromJson(body["network"]));
   return manifest;
 }
 

@@ -10,6 +10,7 @@
 #include "daemon/core/link_remaps.h"
 #include "daemon/core/preflight.h"
 #include "daemon/core/records.h"
+#include "daemon/core/tree_network.h"
 #include "daemon/runtime/saved_container.h"
 
 namespace crd {
@@ -31,6 +32,7 @@ struct Manifest {
   std::vector<ManifestFile> files;  // by name
   std::vector<RemappedFile> remapped;
   std::optional<runtime::SavedContainer> container;
+  std::optional<TreeNetwork> network;
 
   [[nodiscard]] std::uint64_t TotalBytes() const;
 };

@@ -1,27 +1,41 @@
 #include "daemon/core/network_lock.h"
 
-#include <sys/stat.h>
-
 #include "daemon/base/log.h"
 #include "daemon/criu/images.h"
+#include "net/netns.h"
 #include "net/nft_lock.h"
 
 namespace crd {
 
-Result<std::string> NetworkLockOf(pid_t root, FdRef images) {
-  struct stat ours {};
-  struct stat theirs {};
-  const std::string path = fmt::format("/proc/{}/ns/net", root);
-  if (::stat("/proc/self/ns/net", &ours) != 0 || ::stat(path.c_str(), &theirs) != 0) {
-    return Error::Errno("compare the network namespace of process {} with crd's", root);
-  }
-  if (ours.st_ino != theirs.st_ino) return std::string();
+namespace {
+
+Result<void> Remove(const std::string& lock, const std::string& netns_path) {
+  if (netns_path.empty()) return net::RemoveNetworkLock(lock);
+  const auto netns = net::OpenNetns(netns_path);
+  // What is not there any more has taken its lock along.
+  if (!netns.ok()) return {};
+  return net::RemoveNetworkLock(lock, netns->ref());
+}
+
+}  // namespace
+
+std::string LockedNetns(const Manifest& manifest) {
+  if (manifest.network) return manifest.network->path;
+  return manifest.container ? manifest.container->network_path : "";
+}
+
+Result<std::string> NetworkLockOf(const Manifest& manifest, FdRef images) {
+  const bool ends_with_tree = manifest.network
+                                  ? manifest.network->path.empty()
+                                  : manifest.container && manifest.container->own_network;
+  if (ends_with_tree) return std::string();
   return net::NetworkLockName(TRY(criu::ReadInventory(images)).dump_run_id);
 }
 
-void ReleaseNetworkLock(Inventory& inventory, const CheckpointRecord& checkpoint) {
+void ReleaseNetworkLock(Inventory& inventory, const CheckpointRecord& checkpoint,
+                        const std::string& netns_path) {
   if (checkpoint.network_lock.empty()) return;
-  if (auto removed = net::RemoveNetworkLock(checkpoint.network_lock); !removed.ok()) {
+  if (auto removed = Remove(checkpoint.network_lock, netns_path); !removed.ok()) {
     spdlog::warn("checkpoint={} remove its network lock: {}, ignoring", checkpoint.id,
                  removed.error().message);
     return;

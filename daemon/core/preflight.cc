@@ -10,6 +10,7 @@
 #include "daemon/core/inspect_processes.h"
 #include "daemon/core/inspect_sockets.h"
 #include "daemon/core/inspect_streams.h"
+#include "net/refusals.h"
 
 namespace crd {
 namespace {
@@ -127,11 +128,19 @@ Result<Preflight> InspectTree(pid_t root, const criu::DumpOptions& options,
   ProcessTree tree = TRY(ReadProcessTree(root));
   Findings findings = TreeInspector(tree, options, std::move(own), std::move(of_root)).Run();
   const std::uint64_t memory = tree.MemoryBytes();
+  std::optional<TreeNetwork> network;
+  // A container's is its runtime's business.
+  if (!context.container) network = TRY(ReadTreeNetwork(root));
+  if (network.has_value() && !network->description.unreproducible.empty()) {
+    findings.obstacles.push_back(
+        {root, net::refusal::NetworkUnreproducible(network->description.unreproducible)});
+  }
   return Preflight{.tree = std::move(tree),
                    .obstacles = std::move(findings.obstacles),
                    .stdio = std::move(findings.stdio),
                    .external = std::move(findings.external),
                    .remapped = std::move(findings.remapped),
+                   .network = std::move(network),
                    .memory_bytes = memory};
 }
 

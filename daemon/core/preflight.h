@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "daemon/core/link_remaps.h"
 #include "daemon/core/obstacles.h"
 #include "daemon/core/process_tree.h"
+#include "daemon/core/tree_network.h"
 #include "daemon/criu/criu.h"
 
 namespace crd {
@@ -41,6 +43,7 @@ struct Preflight {
   std::vector<StdioLink> stdio;        // one per key
   std::vector<std::string> external;   // for DumpRequest::external, and RestoreRequest::external
   std::vector<RemappedFile> remapped;  // files that CRIU will make names for; only with link_remap
+  std::optional<TreeNetwork> network;  // of its own
   std::uint64_t memory_bytes = 0;      // ProcessTree::MemoryBytes()
 };
 

@@ -52,6 +52,20 @@ struct StdioFromCaller {
   std::shared_ptr<const std::vector<UniqueFd>> descriptors;
 };
 
+// Where a tree that had a network namespace of its own comes back to.
+enum class NetworkMode {
+  kDefault,   // as kPrepared, for trees that have one
+  kPrepared,  // its own again, kept by somebody or built by crd
+  kNone,      // an empty one
+  kHost,      // crd's own
+  kNetns,     // one that somebody has prepared
+  kCriu,      // built by CRIU
+};
+struct NetworkChoice {
+  NetworkMode mode = NetworkMode::kDefault;
+  std::string path;  // kNetns
+};
+
 struct RestoreRequest {
   std::string request_id;
   std::string checkpoint;
@@ -59,6 +73,7 @@ struct RestoreRequest {
   std::variant<StdioToLog, StdioFromCaller> stdio;
   bool tcp_established = false;
   bool tcp_close = false;
+  NetworkChoice network;
   std::chrono::microseconds timeout{0};
 };
 

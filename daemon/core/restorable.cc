@@ -4,6 +4,7 @@
 #include "daemon/core/damage.h"
 #include "daemon/core/errors.h"
 #include "daemon/core/pids.h"
+#include "daemon/core/restore_network.h"
 #include "daemon/core/verify.h"
 #include "daemon/criu/images.h"
 
@@ -46,6 +47,9 @@ Result<std::vector<Obstacle>> FindRestoreObstacles(const EngineParts& parts, Cla
       auto free = WaitPidsFree({thread}, parts.children, SteadyClock::now());
       if (!free.ok()) add(thread, std::move(free).error());
     }
+  }
+  if (auto network = RestoreNetwork::Check(stored->manifest.network); !network.ok()) {
+    add(0, std::move(network).error());
   }
   return obstacles;
 }

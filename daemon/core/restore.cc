@@ -15,6 +15,7 @@
 #include "daemon/core/network_lock.h"
 #include "daemon/core/pids.h"
 #include "daemon/core/process_tree.h"
+#include "daemon/core/restore_network.h"
 #include "daemon/core/stdio.h"
 #include "daemon/core/timers.h"
 #include "daemon/core/verify.h"
@@ -25,6 +26,8 @@ namespace {
 
 // A parent that reaps every few seconds is slow, one that has not reaped by then never will.
 constexpr auto kZombiePatience = std::chrono::seconds(15);
+// What the kernel takes to clean up after a namespace that has ended.
+constexpr auto kNamespacePatience = std::chrono::seconds(10);
 constexpr auto kKillPatience = std::chrono::seconds(30);
 
 Result<void> Empty(const Cgroup& cgroup, Deadline patience) {
@@ -71,6 +74,7 @@ class Restoring {
   std::optional<Cgroup> cgroup_;
   std::optional<LentLinkRemaps> lent_;
   bool cgroup_is_runtimes_ = false;
+  std::optional<RestoreNetwork> network_;
   std::optional<PidFd> root_;
   bool recorded_ = false;
 };
@@ -169,6 +173,11 @@ Result<void> Restoring::Record() {
 }
 
 Result<void> Restoring::Restore() {
+  operation_.Enter("network");
+  const Deadline patience =
+      std::min(operation_.deadline(), SteadyClock::now() + kNamespacePatience);
+  network_.emplace(TRY(RestoreNetwork::Prepare(checkpoint_.id, stored_->manifest.network,
+                                               request_.network, patience)));
   operation_.Enter("restore");
   TRY(ChooseCgroup());
   const criu::DumpOptions& options = checkpoint_.options;
@@ -186,6 +195,7 @@ Result<void> Restoring::Restore() {
   stdio_->ApplyTo(request);
   lent_.emplace(TRY(LentLinkRemaps::Lend(checkpoint_.id, stored_->manifest.remapped)));
   if (container_restore_) container_restore_->ApplyTo(request);
+  network_->ApplyTo(request);
   auto report = parts_.criu.Restore(
       request, [this](criu::RestoreStage stage, pid_t root) { return OnStage(stage, root); },
       operation_.cancel());
@@ -208,10 +218,13 @@ Result<void> Restoring::OnStage(criu::RestoreStage stage, pid_t root) {
   if (stage == criu::RestoreStage::kSetupNamespaces && container_restore_) {
     return container_restore_->SetUpNetwork(root);
   }
+  // Only now: until then nothing may reach sockets that are half there, or be answered for them.
+  if (stage == criu::RestoreStage::kNetworkUnlock) return network_->Plug();
   if (stage != criu::RestoreStage::kPostRestore) return {};
   operation_.Enter("adopt");
   if (const auto damages = verification_->Finish(); !damages.empty())
     return RecordDamage(parts_.inventory, checkpoint_.id, damages);
+  TRY(network_->CheckAlone());
   TRY(Adopt(root));
   TRY(stdio_->SetAppend([&](pid_t pid) {
     return container_restore_ ? container_restore_->HostPid(root, pid) : pid;
@@ -250,7 +263,8 @@ Result<OperationRecord> Restoring::RecordSuccess() {
   TRY(SetState(operation.state, OperationState::kSucceeded));
   operation.ended_us = parts_.clock.Wall();
   TRY(parts_.inventory.Write(parts_.inventory.NewUpdate().Put(container_).Put(operation)));
-  ReleaseNetworkLock(parts_.inventory, checkpoint_);
+  network_->Keep();
+  ReleaseNetworkLock(parts_.inventory, checkpoint_, LockedNetns(stored_->manifest));
   // The runtime removes its cgroup itself.
   parts_.containers.Watch(container_.id, std::move(*root_),
                           cgroup_is_runtimes_ ? "" : cgroup_->path());
@@ -276,6 +290,7 @@ OperationRecord Restoring::RecordFailure(Error error) {
   OperationRecord operation = operation_.record();
   operation.error = std::move(error).AtStage(operation.stage);
   KillHalfMade();
+  network_.reset();
   operation.state = OperationState::kFailed;
   operation.ended_us = parts_.clock.Wall();
   operation.container_id = {};

@@ -10,6 +10,7 @@
 #include "daemon/core/operation.h"
 #include "daemon/core/preflight.h"
 #include "daemon/core/records.h"
+#include "daemon/core/tree_network.h"
 #include "daemon/core/verify.h"
 
 namespace crd::rpc {
@@ -18,6 +19,7 @@ namespace crd::rpc {
 
 // `directory` is left out for a checkpoint that has no images.
 v1::Checkpoint ToProto(const CheckpointRecord& record, const std::string& directory);
+v1::Network ToProto(const TreeNetwork& network);
 v1::Container ToProto(const ContainerRecord& record);
 v1::Operation ToProto(const OperationRecord& record);
 v1::Progress ToProto(const OperationId& operation, const Progress& progress);

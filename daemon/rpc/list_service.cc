@@ -58,6 +58,9 @@ grpc::Status ListService::GetCheckpoint(grpc::ServerContext* context, const v1::
     const std::string key = TRY(ParseKey("checkpoint", request->key()));
     const CheckpointRecord record = TRY(engine_.FindCheckpoint(key));
     *response = ToProto(record, engine_.CheckpointDirectory(record.id));
+    if (const auto network = engine_.FindNetwork(record.id)) {
+      *response->mutable_network() = ToProto(*network);
+    }
     for (const ContainerId& id : TRY(engine_.inventory().ListRestores(record.id))) {
       response->add_restored_container_ids(id.str());
     }

@@ -117,6 +117,33 @@ Result<CheckpointRequest> Parse(const v1::CheckpointRequest& message) {
   return NoTarget();
 }
 
+Result<NetworkChoice> ParseNetwork(const v1::RestoreRequest& message) {
+  const bool by_path = message.network() == v1::NETWORK_MODE_NETNS;
+  if (by_path != !message.netns_path().empty() ||
+      (by_path && message.netns_path().front() != '/')) {
+    return errors::InvalidRequest("a network namespace's path and its mode do not go together",
+                                  "give an absolute path with NETWORK_MODE_NETNS, and only then");
+  }
+  switch (message.network()) {
+    case v1::NETWORK_MODE_UNSPECIFIED:
+      return NetworkChoice{};
+    case v1::NETWORK_MODE_PREPARED:
+      return NetworkChoice{.mode = NetworkMode::kPrepared};
+    case v1::NETWORK_MODE_NONE:
+      return NetworkChoice{.mode = NetworkMode::kNone};
+    case v1::NETWORK_MODE_HOST:
+      return NetworkChoice{.mode = NetworkMode::kHost};
+    case v1::NETWORK_MODE_NETNS:
+      return NetworkChoice{.mode = NetworkMode::kNetns, .path = message.netns_path()};
+    case v1::NETWORK_MODE_CRIU:
+      return NetworkChoice{.mode = NetworkMode::kCriu};
+    default:
+      return errors::InvalidRequest(
+          fmt::format("{} is no network mode", static_cast<int>(message.network())),
+          "leave it out for the default");
+  }
+}
+
 Result<RestoreRequest> Parse(const v1::RestoreRequest& message) {
   if (message.tcp_close() && message.tcp_established()) {
     return errors::OptionsContradict("tcp_close", "tcp_established",
@@ -128,6 +155,7 @@ Result<RestoreRequest> Parse(const v1::RestoreRequest& message) {
                          .stdio = {},
                          .tcp_established = message.tcp_established(),
                          .tcp_close = message.tcp_close(),
+                         .network = TRY(ParseNetwork(message)),
                          .timeout = TRY(ParseTimeout(message.timeout_us()))};
   if (message.has_inherit()) {
     request.stdio = StdioFromCaller{};

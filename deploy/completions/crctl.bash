@@ -58,7 +58,7 @@ _crctl() {
     '') options="$options --version $commands" ;;
     checkpoint) options="$options --pid --name --runtime --root $dump" containers=yes ;;
     restore)
-      options="$options --name --wait --tcp-established --tcp-close --log --inherit-stdio --pidfile"
+      options="$options --name --wait --tcp-established --tcp-close --network --log --inherit-stdio --pidfile"
       checkpoints=yes ;;
     list | ls) options="$options --all --quiet" ;;
     ps) options="$options --all --quiet --runtime --root" ;;

@@ -2,12 +2,8 @@
 #include <string>
 #include <vector>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
-
 #include "tests/integration/support/integration_test.h"
+#include "tests/integration/support/tcp_client.h"
 
 namespace crd::testing {
 namespace {
@@ -20,42 +16,6 @@ using ::testing::Not;
 class Tcp : public IntegrationTest {
  protected:
   std::vector<std::string> Locks() { return OwnNetwork::Tables(reaper_); }
-};
-
-// A client of a victim, in the test: the end that is not checkpointed.
-class Client {
- public:
-  explicit Client(std::int64_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    connected_ =
-        ::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  }
-  [[nodiscard]] bool connected() const { return connected_; }
-  void Say(const std::string& text) {
-    EXPECT_EQ(::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(text.size()));
-  }
-  // What comes back, as long as `text` is; less if it does not come in time.
-  std::string Hear(std::size_t size) {
-    std::string heard;
-    const Deadline deadline = Within(kPatience);
-    while (heard.size() < size) {
-      pollfd waiting{.fd = socket_.get(), .events = POLLIN, .revents = 0};
-      if (::poll(&waiting, 1, PollTimeout(deadline)) <= 0) break;
-      char data[64];
-      const ssize_t got = ::recv(socket_.get(), data, sizeof data, 0);
-      if (got <= 0) break;
-      heard.append(data, static_cast<std::size_t>(got));
-    }
-    return heard;
-  }
-
- private:
-  UniqueFd socket_;
-  bool connected_ = false;
 };
 
 class TcpPair : public Tcp, public ::testing::WithParamInterface<std::string> {};
@@ -89,7 +49,7 @@ INSTANTIATE_TEST_SUITE_P(Versions, TcpPair, ::testing::Values("4", "6"),
 TEST_F(Tcp, ThePeerOutsideTheTreeDoesNotNoticeTheCheckpoint) {
   Victim victim(reaper_, dir_.path(), "server");
   ASSERT_TRUE(victim.Started());
-  Client client(victim.Value(0));
+  TcpClient client("127.0.0.1", victim.Value(0));
   ASSERT_TRUE(client.connected());
   client.Say("before");
   EXPECT_EQ(client.Hear(6), "before");
@@ -105,7 +65,7 @@ TEST_F(Tcp, AListeningSocketAcceptsAgain) {
   Victim victim(reaper_, dir_.path(), "listener");
   ASSERT_TRUE(victim.Started());
   Restored(Checkpointed(victim));
-  Client client(victim.Value(0));
+  TcpClient client("127.0.0.1", victim.Value(0));
   ASSERT_TRUE(client.connected());
   client.Say("hello");
   EXPECT_EQ(client.Hear(5), "hello");
@@ -147,7 +107,7 @@ TEST_F(Tcp, TheLockIsShownAndGoesWithTheCheckpoint) {
 TEST_F(Tcp, ACheckpointThatIsRolledBackLeavesTheConnectionOpen) {
   Victim victim(reaper_, dir_.path(), "server");
   ASSERT_TRUE(victim.Started());
-  Client client(victim.Value(0));
+  TcpClient client("127.0.0.1", victim.Value(0));
   ASSERT_TRUE(client.connected());
   client.Say("before");
   EXPECT_EQ(client.Hear(6), "before");

@@ -43,6 +43,16 @@ int NewSocket(Self& self, const Endpoint& endpoint) {
       "make a socket");
 }
 
+// Every address that there is, of both versions.
+Endpoint Anywhere() {
+  Endpoint endpoint;
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&endpoint.address);
+  v6->sin6_family = AF_INET6;
+  v6->sin6_addr = in6addr_any;
+  endpoint.size = sizeof(sockaddr_in6);
+  return endpoint;
+}
+
 // A listening socket; `endpoint` gets its port.
 int Listen(Self& self, Endpoint& endpoint) {
   const int fd = NewSocket(self, endpoint);
@@ -131,9 +141,10 @@ void Listener(Self& self, const Arguments&) {
 }
 
 // One connection after the other, each until its client closes it.
-void Server(Self& self, const Arguments&) {
+void Server(Self& self, const Arguments& arguments) {
   const int activity = self.Activities(1);
-  Endpoint endpoint = Loopback(4);
+  const bool anywhere = std::strcmp(arguments.Text(0), "anywhere") == 0;
+  Endpoint endpoint = anywhere ? Anywhere() : Loopback(4);
   const int listener = Listen(self, endpoint);
   self.SetValue(0, endpoint.port());
   self.Ready();

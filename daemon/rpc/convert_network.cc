@@ -1,0 +1,77 @@
+#include "daemon/rpc/convert.h"
+#include "daemon/rpc/text.h"
+
+namespace crd::rpc {
+namespace {
+
+v1::NetworkInterface ToProto(const net::Interface& interface) {
+  v1::NetworkInterface message;
+  message.set_name(ValidUtf8(interface.name));
+  message.set_index(interface.index);
+  message.set_kind(interface.kind);
+  message.set_mac(interface.mac);
+  message.set_mtu(interface.mtu);
+  message.set_up(interface.up());
+  for (const net::Address& address : interface.addresses) {
+    v1::NetworkAddress& added = *message.add_addresses();
+    added.set_address(fmt::format("{}/{}", address.local, address.prefix_length));
+    added.set_scope(static_cast<std::uint32_t>(address.scope));
+    added.set_flags(address.flags);
+  }
+  message.set_parent(ValidUtf8(interface.parent));
+  if (!interface.host_end.has_value()) return message;
+  message.set_host_name(ValidUtf8(interface.host_end->name));
+  message.set_host_mac(interface.host_end->mac);
+  if (!interface.host_end->port.has_value()) return message;
+  message.set_bridge(ValidUtf8(interface.host_end->port->bridge));
+  for (const net::BridgeVlan& vlan : interface.host_end->port->vlans) {
+    message.add_vlans(static_cast<std::uint32_t>(vlan.id));
+  }
+  return message;
+}
+
+v1::NetworkRoute ToProto(const net::Route& route) {
+  v1::NetworkRoute message;
+  message.set_destination(route.destination);
+  message.set_gateway(route.gateway);
+  message.set_interface(ValidUtf8(route.interface));
+  message.set_table(route.table);
+  message.set_metric(route.priority);
+  message.set_type(static_cast<std::uint32_t>(route.type));
+  return message;
+}
+
+v1::NetworkRule ToProto(const net::Rule& rule) {
+  v1::NetworkRule message;
+  message.set_priority(rule.priority);
+  message.set_source(rule.source);
+  message.set_destination(rule.destination);
+  message.set_table(rule.table);
+  message.set_action(static_cast<std::uint32_t>(rule.action));
+  return message;
+}
+
+}  // namespace
+
+v1::Network ToProto(const TreeNetwork& network) {
+  v1::Network message;
+  const net::Description& description = network.description;
+  for (const net::Interface& interface : description.interfaces) {
+    *message.add_interfaces() = ToProto(interface);
+  }
+  for (const net::Route& route : description.routes) *message.add_routes() = ToProto(route);
+  for (const net::Rule& rule : description.rules) *message.add_rules() = ToProto(rule);
+  for (const net::Neighbour& neighbour : description.neighbours) {
+    v1::NetworkNeighbour& added = *message.add_neighbours();
+    added.set_interface(ValidUtf8(neighbour.interface));
+    added.set_address(neighbour.address);
+    added.set_mac(neighbour.mac);
+  }
+  for (const auto& [path, value] : description.sysctls) {
+    (*message.mutable_sysctls())[ValidUtf8(path)] = ValidUtf8(value);
+  }
+  message.set_path(ValidUtf8(network.path));
+  return message;
+}
+
+}  // namespace crd::rpc
