@@ -14,9 +14,6 @@
 namespace crd::net {
 namespace {
 
-// Who is on this host answers within a millisecond, who is on this wire within a few.
-constexpr auto kAnswerPatience = std::chrono::milliseconds(100);
-
 // The interface of the host that shares its network; empty: none.
 std::string AskedFrom(const Interface& interface) {
   if (!interface.parent.empty()) return interface.parent;
@@ -45,7 +42,8 @@ Result<void> RefuseOwn(Netlink& netlink, const Interface& interface, const Link&
 
 }  // namespace
 
-Result<DuplicateDetection> DuplicateDetection::Start(const Description& description) {
+Result<DuplicateDetection> DuplicateDetection::Start(const Description& description,
+                                                     std::chrono::milliseconds patience) {
   DuplicateDetection detection;
   Netlink netlink = TRY(Netlink::Open());
   for (const Interface& interface : description.interfaces) {
@@ -62,13 +60,13 @@ Result<DuplicateDetection> DuplicateDetection::Start(const Description& descript
     for (const Bytes& address : asked.addresses) TRY(asked.socket.Send(ProbeFrame(mac, address)));
     detection.asked_.push_back(std::move(asked));
   }
-  detection.answered_ = SteadyClock::now() + kAnswerPatience;
+  detection.answered_ = SteadyClock::now() + patience;
   return detection;
 }
 
 Result<void> DuplicateDetection::Finish() {
   // What has come in by then is looked at, but not for ever: more may come than can be looked at.
-  const Deadline enough = std::max(answered_, SteadyClock::now()) + kAnswerPatience;
+  const Deadline enough = std::max(answered_, SteadyClock::now()) + kPatience;
   for (Asked& asked : asked_) {
     while (SteadyClock::now() < enough) {
       const auto frame = asked.socket.Receive(answered_);

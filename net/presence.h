@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,14 @@ namespace crd::net {
 // is in a VLAN that the bridge itself is not in.
 class DuplicateDetection {
  public:
+  // Who is on this host answers within a millisecond, who is on this wire within a few.
+  static constexpr auto kPatience = std::chrono::milliseconds(100);
+
   // Sends the questions and returns. ADDRESS_IN_USE if the host itself has one.
-  static Result<DuplicateDetection> Start(const Description& description);
-  // Waits until the questions are 100 ms old, then: ADDRESS_IN_USE, naming the MAC that answered.
+  static Result<DuplicateDetection> Start(const Description& description,
+                                          std::chrono::milliseconds patience = kPatience);
+  // ADDRESS_IN_USE, naming the MAC, as soon as somebody has answered; all is well once the
+  // questions are as old as the patience.
   Result<void> Finish();
 
  private:

@@ -7,7 +7,8 @@ cmake_minimum_required(VERSION 3.25)
 set(no_reasons OK COMMIT ROLLBACK POSIX DCCP MPTCP SCTP STORE_FOREIGN STORE_NEWER REQUEST_ID_TAKEN)
 
 file(GLOB catalogues
-  ${ROOT}/daemon/core/*.cc ${ROOT}/daemon/criu/*.cc ${ROOT}/daemon/rpc/*.cc ${ROOT}/store/*.cc ${ROOT}/store/*.h)
+  ${ROOT}/daemon/core/*.cc ${ROOT}/daemon/criu/*.cc ${ROOT}/daemon/rpc/*.cc
+  ${ROOT}/daemon/runtime/refusals.cc ${ROOT}/net/refusals.cc ${ROOT}/store/*.cc ${ROOT}/store/*.h)
 set(known "")
 foreach(file IN LISTS catalogues)
   file(READ ${file} text)
@@ -36,7 +37,9 @@ foreach(line IN LISTS lines)
     string(REGEX MATCHALL "`[A-Z][A-Z_]+`" words "${CMAKE_MATCH_1}")
     list(APPEND by_call ${words})
   elseif(line MATCHES "^\\|([^|]*)\\|")
-    string(REGEX MATCHALL "`[A-Z][A-Z_]+`" words "${CMAKE_MATCH_1}")
+    # Without the code that it has where the table has no column for that.
+    string(REGEX REPLACE "\\([^)]*\\)" "" reason "${CMAKE_MATCH_1}")
+    string(REGEX MATCHALL "`[A-Z][A-Z_]+`" words "${reason}")
     list(APPEND told ${words})
   endif()
 endforeach()

@@ -25,6 +25,8 @@ namespace {
 
 // A killed tree of many GiB takes a while to give its memory back.
 constexpr auto kEndPatience = std::chrono::seconds(30);
+// Between the signal and the end of a process, on a busy host.
+constexpr auto kKilledPatience = std::chrono::seconds(2);
 constexpr auto kCgroupPatience = std::chrono::seconds(10);
 
 // What images hold besides memory: descriptors, mappings, registers.
@@ -187,22 +189,17 @@ Result<void> Checkpointing::OnCriuKilled(Error error) {
   return errors::StoppedAt(operation_.record().stage, std::move(error));
 }
 
-// CRIU ends a tree process by process. One that was killed meanwhile leaves half a tree, which is
-// neither what runs nor what was dumped. False if nothing of it had ended: then it runs on.
+// CRIU ends a tree process by process, its root first (criu 4.2, seize.c: pstree_switch_state). One
+// that was killed meanwhile leaves half a tree, which is neither what runs nor what was dumped.
+// False if nothing of it had ended: then it runs on.
 bool Checkpointing::EndWhatIsLeft() const {
-  std::vector<PidFd> left;
-  bool begun = false;
+  const auto root = PidFd::Reopen(target_->root.identity());
+  // What is killed has not ended yet.
+  if (root.ok() && !root->WaitExit(SteadyClock::now() + kKilledPatience)) return false;
   for (const TreeProcess& process : preflight_->tree.processes()) {
-    if (process.zombie()) continue;
-    auto open = PidFd::Reopen(process.identity());
-    if (open.ok() && !open->HasExited()) {
-      left.push_back(std::move(*open));
-    } else {
-      begun = true;
-    }
+    const auto left = PidFd::Reopen(process.identity());
+    if (left.ok()) static_cast<void>(left->Signal(SIGKILL));
   }
-  if (!begun) return false;
-  for (const PidFd& process : left) static_cast<void>(process.Signal(SIGKILL));
   return true;
 }
 

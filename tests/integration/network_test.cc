@@ -1,4 +1,6 @@
 // Trees with a network namespace of their own, on a bridge.
+#include <csignal>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
@@ -9,7 +11,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "tests/integration/support/integration_test.h"
+#include "tests/integration/support/stopping_criu.h"
 #include "tests/integration/support/tcp_client.h"
 
 namespace crd::testing {
@@ -24,7 +26,7 @@ using ::testing::Not;
 constexpr const char* kAddress4 = "10.77.0.5";
 constexpr const char* kAddress6 = "fd77::5";
 
-class Network : public IntegrationTest {
+class Network : public WithStoppingCriu {
  protected:
   void SetUp() override {
     IntegrationTest::SetUp();
@@ -122,7 +124,6 @@ class NetworkConnection : public Network, public ::testing::WithParamInterface<c
 TEST_P(NetworkConnection, SurvivesThatTheNamespaceIsDismantledAndBuiltAgain) {
   Victim& victim = NewServer();
   const std::string before = Ip("-d address", NetnsOf(victim)).out;
-  const ino_t inode = InodeOf(NetnsOf(victim));
   auto client = ConnectFromPeer(victim, GetParam());
   client->Say("before");
   EXPECT_EQ(client->Hear(6), "before");
@@ -133,7 +134,6 @@ TEST_P(NetworkConnection, SurvivesThatTheNamespaceIsDismantledAndBuiltAgain) {
   EXPECT_EQ(client->Hear(9), "meanwhile");
   client->Say("after");
   EXPECT_EQ(client->Hear(5), "after");
-  EXPECT_NE(InodeOf(NetnsOf(victim)), inode);
   EXPECT_THAT(Ip("-o link show vc0").out, HasSubstr("master br0"));
   for (const char* kept : {"02:00:00:00:00:05", "10.77.0.5/24", "fd77::5/64", "mtu 1400"}) {
     EXPECT_THAT(before, HasSubstr(kept));
@@ -177,6 +177,58 @@ TEST_F(Network, IsShown) {
   EXPECT_EQ(eth0["addresses"][0]["address"], "10.77.0.5/24");
   EXPECT_THAT(crctl_({"show", checkpoint}).out,
               AllOf(HasSubstr("10.77.0.5/24"), HasSubstr("vc0 in bridge br0")));
+}
+
+TEST_F(Network, GoesOnWhenTheTreeIsLeftRunningAndIsCheckpointedAgain) {
+  Victim& victim = NewServer();
+  auto client = ConnectFromPeer(victim, kAddress4);
+  client->Say("before");
+  EXPECT_EQ(client->Hear(6), "before");
+  Checkpointed(victim, {"--tcp-established", "--leave-running"});
+  EXPECT_THAT(LocksIn(NetnsOf(victim)), IsEmpty());
+  client->Say("running");
+  EXPECT_EQ(client->Hear(7), "running");
+  for (const char* text : {"first", "second"}) {
+    const std::string checkpoint = Checkpointed(victim, {"--tcp-established"});
+    AwaitDismantled();
+    Restored(checkpoint, {"--tcp-established"});
+    client->Say(text);
+    EXPECT_EQ(client->Hear(std::strlen(text)), text);
+  }
+}
+
+// Nobody but the next crd can free the tree.
+TEST_F(Network, ALockThatIsFoundOrphanedAtStartIsRemoved) {
+  Victim& victim = NewServer();
+  auto client = ConnectFromPeer(victim, kAddress4);
+  client->Say("before");
+  EXPECT_EQ(client->Hear(6), "before");
+  v1::CheckpointRequest request = CheckpointOf(victim);
+  request.mutable_options()->set_tcp_established(true);
+  ASSERT_TRUE(RestartWithCriuThatStopsBehind("lock made"));
+  auto call = Begin(request);
+  ASSERT_GT(AwaitStoppedCriu([&] { return Ready(call); }), 0);
+  EXPECT_FALSE(LocksIn(NetnsOf(victim)).empty());
+  ASSERT_TRUE(RestartAfterKill9());
+  EXPECT_FALSE(call.get().ok());
+  EXPECT_THAT(LocksIn(NetnsOf(victim)), IsEmpty());
+  client->Say("after");
+  EXPECT_EQ(client->Hear(5), "after");
+}
+
+TEST_F(Network, NothingIsLeftOfARestoreWhoseCrdWasKilled) {
+  Victim& victim = NewServer();
+  const std::string checkpoint = Checkpointed(victim);
+  AwaitDismantled();
+  ASSERT_TRUE(RestartWithCriuThatStopsBehind("started"));
+  auto call = Begin(RestoreOf(checkpoint));
+  ASSERT_GT(AwaitStoppedCriu([&] { return Ready(call); }), 0);
+  EXPECT_EQ(Ip("link show vc0").exit, 0);
+  ASSERT_TRUE(RestartAfterKill9());
+  EXPECT_FALSE(call.get().ok());
+  AwaitDismantled();
+  Restored(checkpoint);
+  EXPECT_TRUE(victim.GoesOn());
 }
 
 TEST_F(Network, AnAddressThatSomebodyHasIsRefusedAndNothingIsLeft) {
