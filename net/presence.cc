@@ -81,18 +81,20 @@ Result<void> DuplicateDetection::Finish() {
   return {};
 }
 
-Result<void> Announce(const Description& description, FdRef netns) {
-  return RunInNetns(netns, [&]() -> Result<void> {
+Result<std::vector<PacketSocket>> Announce(const Description& description, FdRef netns) {
+  std::vector<PacketSocket> used;
+  TRY(RunInNetns(netns, [&]() -> Result<void> {
     for (const Interface& interface : description.interfaces) {
       if (interface.kind == "loopback" || !interface.up() || interface.addresses.empty()) continue;
-      PacketSocket socket = TRY(PacketSocket::Open(interface.index));
+      PacketSocket& socket = used.emplace_back(TRY(PacketSocket::Open(interface.index)));
       const Bytes mac = TRY(ParseMac(interface.mac));
       for (const Bytes& address : AddressesOf(interface)) {
         TRY(socket.Send(AnnouncementFrame(mac, address)));
       }
     }
     return {};
-  });
+  }));
+  return used;
 }
 
 }  // namespace crd::net

@@ -39,7 +39,8 @@ class DuplicateDetection {
 };
 
 // Tells the networks around a namespace where its addresses are: gratuitous ARP and unsolicited
-// neighbour advertisements, from every interface that is up. Best effort; says what did not work.
-Result<void> Announce(const Description& description, FdRef netns);
+// neighbour advertisements, from every interface that is up. Gives the sockets that it used: to
+// close one is to wait for the kernel, some 10 ms, and who announces has no time.
+Result<std::vector<PacketSocket>> Announce(const Description& description, FdRef netns);
 
 }  // namespace crd::net

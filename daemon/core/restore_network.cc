@@ -77,7 +77,10 @@ Result<void> RestoreNetwork::Plug() {
   if (!announced_) return {};
   const FdRef netns = built_.has_value() ? built_->netns() : joined_.ref();
   // Without it they learn when they next send, or ask.
-  if (auto told = net::Announce(network_->description, netns); !told.ok()) {
+  auto told = net::Announce(network_->description, netns);
+  if (told.ok()) {
+    announced_by_ = std::move(*told);
+  } else {
     spdlog::warn("announce a restored tree's addresses: {}, ignoring", told.error().message);
   }
   return {};

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/ids.h"
@@ -47,6 +48,7 @@ class RestoreNetwork {
   UniqueFd joined_;
   std::optional<net::BuiltNamespace> built_;
   std::optional<net::DuplicateDetection> duplicates_;
+  std::vector<net::PacketSocket> announced_by_;
 };
 
 }  // namespace crd
