@@ -17,9 +17,10 @@ constexpr Meaning kFull{
     .code = Code::kResourceExhausted,
     .reason = "STORE_FULL",
     .hint = "free some space on its file system (or raise the quota), then try again"};
-constexpr Meaning kReadOnly{.code = Code::kFailedPrecondition,
-                            .reason = "STORE_READ_ONLY",
-                            .hint = "it is on something read-only: make its file system and directory writable"};
+constexpr Meaning kReadOnly{
+    .code = Code::kFailedPrecondition,
+    .reason = "STORE_READ_ONLY",
+    .hint = "it is on something read-only: make its file system and directory writable"};
 constexpr Meaning kCannotOpen{.code = Code::kFailedPrecondition,
                               .reason = "STORE_CANNOT_OPEN",
                               .hint = "check its directory, owner and permissions"};

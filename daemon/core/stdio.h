@@ -26,8 +26,8 @@ class RestoreStdio {
  public:
   // TERMINAL_GONE if the tree needs a terminal and the caller brings none; LOG_UNUSABLE.
   // The log is made when something is to be written there, and only then: the caller's with the
-  // caller's credentials, `own_log` if the caller names none. A file outside of a container is opened
-  // again unless the caller says what takes its place.
+  // caller's credentials, `own_log` if the caller names none. A file outside of a container is
+  // opened again unless the caller says what takes its place.
   static Result<RestoreStdio> Open(const CheckpointId& checkpoint,
                                    const std::vector<StdioLink>& links,
                                    const std::variant<StdioToLog, StdioFromCaller>& wanted,

@@ -40,10 +40,10 @@ MATCHER_P(Refuses, reason, "is refused by this reason") {
 }  // namespace crd
 
 // Assigns the value of a Result, or ends the test.
-#define ASSERT_OK_AND_ASSIGN(declaration, ...)                                   \
-  auto CRD_CONCAT(result_, __LINE__) = (__VA_ARGS__);                            \
-  ASSERT_TRUE(CRD_CONCAT(result_, __LINE__).ok())                                \
-      << ::testing::PrintToString(CRD_CONCAT(result_, __LINE__));                \
+#define ASSERT_OK_AND_ASSIGN(declaration, ...)                    \
+  auto CRD_CONCAT(result_, __LINE__) = (__VA_ARGS__);             \
+  ASSERT_TRUE(CRD_CONCAT(result_, __LINE__).ok())                 \
+      << ::testing::PrintToString(CRD_CONCAT(result_, __LINE__)); \
   declaration = std::move(CRD_CONCAT(result_, __LINE__)).value()
 #define CRD_CONCAT(a, b) CRD_CONCAT_INNER(a, b)
 #define CRD_CONCAT_INNER(a, b) a##b
