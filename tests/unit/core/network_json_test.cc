@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <net/if.h>
+#include <nlohmann/json.hpp>
 
 #include "tests/support/result_matchers.h"
 

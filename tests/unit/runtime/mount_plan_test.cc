@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include <nlohmann/json.hpp>
 #include <sys/mount.h>
 
 #include "daemon/base/files.h"
