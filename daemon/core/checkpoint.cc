@@ -176,6 +176,9 @@ Result<void> Checkpointing::Dump() {
     return errors::StoppedAt(operation_.record().stage, std::move(error));
   }
   checkpoint_.statistics = report->statistics;
+  if (dump_) {
+    checkpoint_.statistics.freezing_us += static_cast<std::uint64_t>(dump_->freezing().count());
+  }
   return request_.options.leave_running ? Commit() : Result<void>();
 }
 
@@ -211,6 +214,7 @@ Result<void> Checkpointing::OnStage(criu::DumpStage stage) {
       std::any_of(preflight_->stdio.begin(), preflight_->stdio.end(),
                   [](const StdioLink& link) { return link.kind == StdioLink::Kind::kTerminal; });
   if (has_terminal) TRY(criu::ForgetTerminalSessions(staged_->images()));
+  if (dump_) TRY(dump_->SaveMounts(checkpoint_.pid, staged_->images()));
   if (request_.options.link_remap)
     remapped_ = TRY(TakeLinkRemaps(staged_->work(), checkpoint_.id, staged_->images()));
   return request_.options.leave_running ? Result<void>() : Commit();

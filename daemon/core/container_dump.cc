@@ -8,6 +8,8 @@
 
 #include "daemon/base/files.h"
 #include "daemon/base/log.h"
+#include "daemon/core/container_mounts.h"
+#include "daemon/runtime/tmpfs.h"
 
 namespace crd {
 namespace {
@@ -40,7 +42,10 @@ Result<void> ContainerDump::ApplyTo(criu::DumpRequest& request) const {
 }
 
 Result<void> ContainerDump::Freeze() {
-  return freezer_.Freeze(SteadyClock::now() + kFreezePatience);
+  const auto begin = SteadyClock::now();
+  auto frozen = freezer_.Freeze(begin + kFreezePatience);
+  freezing_ = std::chrono::duration_cast<std::chrono::microseconds>(SteadyClock::now() - begin);
+  return frozen;
 }
 
 void ContainerDump::Thaw() {
@@ -49,10 +54,16 @@ void ContainerDump::Thaw() {
   }
 }
 
+Result<void> ContainerDump::SaveMounts(pid_t init, FdRef images) const {
+  TRY(runtime::SaveTmpfs(init, container_.mounts, images));
+  return criu::MakeMountsInternal(images, TmpfsInImages(container_));
+}
+
 Result<void> ContainerDump::WriteStreams(FdRef images) const {
-  return WriteFileAt(
+  TRY(CreateFileAt(
       images, "descriptors.json",
-      nlohmann::json(streams_).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+      nlohmann::json(streams_).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+  return {};
 }
 
 }  // namespace crd

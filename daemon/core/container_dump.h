@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,14 @@ class ContainerDump {
 
   // Right before CRIU collects the tree, so that it stands still no longer than it must.
   Result<void> Freeze();
+  // How long that took.
+  [[nodiscard]] std::chrono::microseconds freezing() const { return freezing_; }
   // Logs what it cannot do.
   void Thaw();
+
+  // In kPostDump: saves what crd saves itself, so that the images are those that CRIU alone would
+  // have made.
+  [[nodiscard]] Result<void> SaveMounts(pid_t init, FdRef images) const;
 
   // Adds what `runc restore` and `crun restore` need beside CRIU's images.
   [[nodiscard]] Result<void> WriteStreams(FdRef images) const;
@@ -41,6 +48,7 @@ class ContainerDump {
   runtime::SavedContainer container_;
   std::vector<std::string> streams_;
   runtime::Freezer freezer_;
+  std::chrono::microseconds freezing_{0};
 };
 
 }  // namespace crd

@@ -74,6 +74,13 @@ Result<void> ContainerRestore::MountRoot(std::string directory) {
   return {};
 }
 
+Result<void> ContainerRestore::MakeMounts(FdRef images, const std::string& images_path,
+                                          const std::string& directory) {
+  if (TmpfsInImages(container_).empty()) return {};
+  mounts_.emplace(TRY(ContainerMounts::Make(container_, images, images_path, directory)));
+  return {};
+}
+
 Result<std::optional<Cgroup>> ContainerRestore::OwnCgroup() const {
   const runtime::CgroupPlace* place = PlaceInV2(container_);
   if (place == nullptr || !place->own) return std::optional<Cgroup>();
@@ -84,6 +91,7 @@ Result<std::optional<Cgroup>> ContainerRestore::OwnCgroup() const {
 
 void ContainerRestore::ApplyTo(criu::RestoreRequest& request) const {
   if (root_) request.root = root_->path();
+  if (mounts_) request.images = mounts_->images();
   for (std::string& external : runtime::ExternalForRestore(container_)) {
     request.external.push_back(std::move(external));
   }

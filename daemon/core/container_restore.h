@@ -6,6 +6,7 @@
 
 #include "daemon/base/cgroup.h"
 #include "daemon/base/result.h"
+#include "daemon/core/container_mounts.h"
 #include "daemon/criu/criu.h"
 #include "daemon/runtime/container_root.h"
 #include "daemon/runtime/runtime_record.h"
@@ -25,6 +26,10 @@ class ContainerRestore {
   // Mounts the root on this directory, which is made: ROOTFS_GONE, MOUNT_SOURCE_GONE,
   // MOUNTPOINT_UNUSABLE.
   Result<void> MountRoot(std::string directory);
+
+  // Makes what CRIU is to mount besides, beneath this directory, which is made.
+  Result<void> MakeMounts(FdRef images, const std::string& images_path,
+                          const std::string& directory);
 
   // The container's own cgroup2, in which the whole restore is to take place; empty if it has none.
   // Belongs to the runtime: it is emptied after a failure, and never removed.
@@ -52,6 +57,7 @@ class ContainerRestore {
   runtime::RuntimeRecord record_;
   UniqueFd network_;  // that it had joined
   std::optional<runtime::ContainerRoot> root_;
+  std::optional<ContainerMounts> mounts_;
 };
 
 }  // namespace crd

@@ -133,7 +133,9 @@ Result<void> SweepCgroups(const EngineParts& parts, const std::set<std::string>&
 Result<void> RemoveUnknownLogs(const EngineParts& parts) {
   const UniqueFd containers = TRY(OpenDirectory(parts.state_directory + "/containers"));
   for (const std::string& name : TRY(ListDirectory(containers.ref()))) {
-    runtime::RemoveLeftOverRoot(fmt::format("{}/containers/{}/root", parts.state_directory, name));
+    const std::string directory = fmt::format("{}/containers/{}", parts.state_directory, name);
+    runtime::RemoveLeftOverRoot(directory + "/root");
+    runtime::RemoveLeftOverRoot(directory + "/mounts");
     const auto record = parts.inventory.FindContainer(name);
     if (!record.ok() && record.error().code == Code::kNotFound)
       TRY(RemoveTreeAt(containers.ref(), name));

@@ -165,7 +165,12 @@ Result<void> Restoring::Record() {
   stdio_ = TRY(RestoreStdio::Open(checkpoint_.id, stored_->manifest.stdio, request_.stdio,
                                   directory + "/output.log"));
   container_.log_path = stdio_->log_path();
-  if (container_restore_) TRY(container_restore_->MountRoot(directory + "/root"));
+  if (container_restore_) {
+    TRY(container_restore_->MountRoot(directory + "/root"));
+    TRY(container_restore_->MakeMounts(stored_->images.ref(),
+                                       parts_.images.Path(checkpoint_.id) + "/images",
+                                       directory + "/mounts"));
+  }
   // Of a restore that a power cut ends nothing is left but its directory, which the next start
   // removes.
   return parts_.inventory.Write(

@@ -47,6 +47,19 @@ bool IsLinkRemapName(std::string_view name);
 // controls. While the images are nobody else's: in CRIU's post-dump notification.
 Result<void> ForgetTerminalSessions(FdRef images);
 
+// A mount of the tree's that comes from outside, by its place in the images.
+struct ImageMount {
+  std::uint32_t device = 0;  // CRIU's number
+  std::string mountpoint;
+};
+// Changes mountpoints-N.img: these were dumped as external ones ("mnt[…]:…"), and CRIU is to make
+// them anew after all. Their content must be there as CRIU expects it. In CRIU's post-dump
+// notification.
+Result<void> MakeMountsInternal(FdRef images, const std::vector<ImageMount>& mounts);
+// The other way round, for one restore: writes what had to be changed to `changed`, and leaves
+// `images` as they are. Their keys are their mountpoints.
+Result<void> MakeMountsExternal(FdRef images, const std::vector<ImageMount>& mounts, FdRef changed);
+
 // Whether there is a timerfd that expires again and again and had expired when it was dumped,
 // without having been read since. From files.img.
 Result<bool> HasExpiredPeriodicTimer(FdRef images);

@@ -5,6 +5,7 @@
 #include <endian.h>
 
 #include "daemon/base/files.h"
+#include "daemon/base/replace_file.h"
 
 namespace crd::criu {
 namespace {
@@ -72,7 +73,7 @@ Result<void> WriteRecords(FdRef directory, const std::string& name,
     PutNumber(content, record.size());
     content += record;
   }
-  return WriteFileAt(directory, name, content);
+  return ReplaceFileAt(directory, name, content);
 }
 
 }  // namespace crd::criu

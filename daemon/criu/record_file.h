@@ -20,7 +20,7 @@ Result<std::vector<std::string>> ReadRecords(FdRef directory, const std::string&
                                              const std::vector<std::uint32_t>& magics,
                                              std::size_t limit);
 
-// Writes such a file anew, durably, in place of the one that is there.
+// Writes such a file anew, in place of the one that is there. Atomic, not synced.
 Result<void> WriteRecords(FdRef directory, const std::string& name,
                           const std::vector<std::uint32_t>& magics,
                           const std::vector<std::string>& records);

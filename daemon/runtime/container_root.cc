@@ -56,7 +56,7 @@ Result<void> Prepare(const SavedContainer& container, const std::string& root) {
   const UniqueFd directory(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory.valid()) return Error::Errno("open '{}'", root);
   for (const SavedMount& mount : container.mounts) {
-    if (!mount.key.empty() && ::access(mount.source.c_str(), F_OK) != 0) {
+    if (!mount.source.empty() && ::access(mount.source.c_str(), F_OK) != 0) {
       return refusal::MountSourceGone(container.id, mount.mountpoint, mount.source);
     }
     if (!mount.on_root || mount.mountpoint == "/") continue;

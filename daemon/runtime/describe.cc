@@ -13,6 +13,7 @@
 #include "daemon/runtime/mount_plan.h"
 #include "daemon/runtime/network.h"
 #include "daemon/runtime/refusals.h"
+#include "daemon/runtime/tmpfs.h"
 
 namespace crd::runtime {
 namespace {
@@ -44,6 +45,8 @@ class Describer {
     const std::vector<MountEntry> mounts = TRY(ReadMountTable(state_.pid));
     saved.mounts = TRY(PlanMounts(bundle, mounts, TRY(ReadMountTable(0)),
                                   [this](const auto& path) { return IsDirectoryInside(path); }));
+    // One of a user namespace's belongs to that; crd could only make one of the host's.
+    if (bundle.FindNamespace("user") == nullptr) ChooseTmpfs(mounts, saved.mounts);
     if (bundle.terminal) Add(0, refusal::ConsoleUnsupported(state_));
     TRY(LookAtNamespaces(bundle));
     TRY(LookAtCgroups());

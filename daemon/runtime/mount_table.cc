@@ -51,6 +51,9 @@ std::vector<MountEntry> ParseMountTable(std::string_view text) {
     unsigned major = 0;
     unsigned minor = 0;
     if (!fields || std::sscanf(device.c_str(), "%u:%u", &major, &minor) != 2) continue;
+    for (std::string tag; fields >> tag;) {
+      entry.propagates |= tag.starts_with("shared:") || tag.starts_with("master:");
+    }
     std::istringstream rest(line.substr(tail + 3));
     rest >> entry.type >> entry.source >> entry.super_options;
     entry.device = ::makedev(major, minor);

@@ -21,6 +21,7 @@ struct MountEntry {
   bool nosuid = false;
   bool nodev = false;
   bool noexec = false;
+  bool propagates = false;  // shares mounts with others, or receives theirs
   std::string type;
   std::string source;
   std::string super_options;

@@ -4,6 +4,7 @@
 
 #include "daemon/base/files.h"
 #include "daemon/base/log.h"
+#include "daemon/base/replace_file.h"
 #include "daemon/runtime/find.h"
 #include "daemon/runtime/refusals.h"
 #include "daemon/runtime/runtime_state.h"
@@ -35,7 +36,7 @@ Result<RuntimeRecord> RuntimeRecord::Open(const SavedContainer& container) {
 
 Result<void> RuntimeRecord::Write(const std::string& text) const {
   const UniqueFd directory = TRY(OpenDirectory(DirectoryOf(path_)));
-  return WriteFileAt(directory.ref(), NameOf(path_), text);
+  return ReplaceFileAt(directory.ref(), NameOf(path_), text);
 }
 
 Result<void> RuntimeRecord::Name(const ProcessIdentity& process) {

@@ -1,5 +1,6 @@
 #include "daemon/runtime/saved_container.h"
 
+#include <limits>
 #include <set>
 
 #include "daemon/runtime/oci_json.h"
@@ -11,17 +12,38 @@ using nlohmann::json;
 namespace {
 
 json MountToJson(const SavedMount& mount) {
-  return {{"mountpoint", mount.mountpoint}, {"key", mount.key},
-          {"source", mount.source},         {"on_root", mount.on_root},
-          {"directory", mount.directory},   {"read_only", mount.read_only},
-          {"nosuid", mount.nosuid},         {"nodev", mount.nodev},
-          {"noexec", mount.noexec}};
+  json object = {{"mountpoint", mount.mountpoint}, {"key", mount.key},
+                 {"source", mount.source},         {"on_root", mount.on_root},
+                 {"directory", mount.directory},   {"read_only", mount.read_only},
+                 {"nosuid", mount.nosuid},         {"nodev", mount.nodev},
+                 {"noexec", mount.noexec}};
+  if (mount.tmpfs) {
+    object["tmpfs"] = {{"device", mount.tmpfs->device},
+                       {"name", mount.tmpfs->name},
+                       {"options", mount.tmpfs->options},
+                       {"read_only", mount.tmpfs->read_only}};
+  }
+  return object;
+}
+
+Result<std::optional<SavedTmpfs>> TmpfsFromJson(const json& object) {
+  if (!object.contains("tmpfs")) return std::optional<SavedTmpfs>();
+  const json* tmpfs = TRY(Object(object, "tmpfs"));
+  const std::int64_t device = TRY(Number(*tmpfs, "device"));
+  if (device < 0 || device > std::numeric_limits<std::uint32_t>::max()) {
+    return Error{.code = Code::kDataLoss, .message = "a tmpfs has an impossible device"};
+  }
+  return std::optional(SavedTmpfs{.device = static_cast<std::uint32_t>(device),
+                                  .name = TRY(Text(*tmpfs, "name")),
+                                  .options = TRY(Text(*tmpfs, "options")),
+                                  .read_only = TRY(Flag(*tmpfs, "read_only"))});
 }
 
 Result<SavedMount> MountFromJson(const json& object) {
   return SavedMount{.mountpoint = TRY(Text(object, "mountpoint")),
                     .key = TRY(Text(object, "key")),
                     .source = TRY(Text(object, "source")),
+                    .tmpfs = TRY(TmpfsFromJson(object)),
                     .on_root = TRY(Flag(object, "on_root")),
                     .directory = TRY(Flag(object, "directory")),
                     .read_only = TRY(Flag(object, "read_only")),
@@ -31,6 +53,8 @@ Result<SavedMount> MountFromJson(const json& object) {
 }
 
 }  // namespace
+
+std::string SavedTmpfs::Archive() const { return fmt::format("tmpfs-dev-{}.tar.gz.img", device); }
 
 json ToJson(const SavedContainer& container) {
   json object = {{"runtime", KindName(container.kind)},

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,12 +13,26 @@
 
 namespace crd::runtime {
 
+// A tmpfs that crd saves and makes anew itself: CRIU would run tar, gzip and a shell for each,
+// while the container stands still.
+struct SavedTmpfs {
+  // In the images: what is in it, where and as CRIU would put it.
+  [[nodiscard]] std::string Archive() const;
+
+  std::uint32_t device = 0;  // as CRIU numbers it
+  std::string name;          // the mount's source, as the container sees it
+  std::string options;       // of the file system
+  bool read_only = false;    // likewise
+  bool operator==(const SavedTmpfs&) const = default;
+};
+
 // One mount of a container as it was at the checkpoint.
 struct SavedMount {
   std::string mountpoint;  // in the container
   // What CRIU asks for at the restore instead of having dumped it; empty: it makes it anew.
   std::string key;
-  std::string source;    // on the host, of a mount with a key
+  std::string source;  // on the host, of a mount with a key; of a tmpfs only while it is restored
+  std::optional<SavedTmpfs> tmpfs;
   bool on_root = false;  // lies on the root file system itself, which must have the mountpoint
   bool directory = true;
   bool read_only = false;

@@ -1,5 +1,5 @@
 """usage: bench.py --build DIR [--criu PATH] [--dir DIR] [--rounds N] [--only PART,...]
-See README.md. Parts: small, big, tree, exit, idle, inventory.
+See README.md. Parts: small, big, tree, oci, exit, idle, inventory.
 """
 import argparse
 import os
@@ -10,11 +10,12 @@ import sys
 import tempfile
 
 import daemon_cost
+import oci
 import pairs
 from contestants import KERNEL_CACHE, Bare, Crd
 from processes import Failed, become_subreaper
 
-PARTS = ("small", "big", "tree", "exit", "idle", "inventory")
+PARTS = ("small", "big", "tree", "oci", "exit", "idle", "inventory")
 INSIDE = "CRD_BENCH_INSIDE"
 
 
@@ -56,6 +57,8 @@ def measure(arguments, directory):
         for part, (title, mebibytes, processes, rounds) in kinds.items():
             if part in arguments.only:
                 pairs.compare(title, bare, crd, (workload, directory, mebibytes, processes), arguments.rounds or rounds)
+        if "oci" in arguments.only:
+            oci.compare(crd, arguments.criu, directory, kernel_cache, arguments.rounds or 11)
         if "exit" in arguments.only:
             daemon_cost.exits(crd, (workload, directory, 1, 1))
         if "inventory" in arguments.only:

@@ -37,12 +37,22 @@ def fields_of(message):
     return result
 
 
-def frozen_seconds(directory):
-    """CRIU's stats-dump: two magics, a length, a StatsEntry whose field 1 is the dump's, whose field 2 is frozen_time."""
+def dump_statistics(directory):
+    """CRIU's stats-dump: two magics, a length, a StatsEntry whose field 1 is the dump's; of that, 1 is freezing_time and 2 is
+    frozen_time, in microseconds."""
     with open(os.path.join(directory, "stats-dump"), "rb") as file:
         content = file.read()
     (length,) = struct.unpack_from("<I", content, 8)
-    return fields_of(fields_of(content[12 : 12 + length])[1])[2] / 1e6
+    return fields_of(fields_of(content[12 : 12 + length])[1])
+
+
+def frozen_seconds(directory):
+    return dump_statistics(directory)[2] / 1e6
+
+
+def stop_seconds(directory):
+    statistics = dump_statistics(directory)
+    return (statistics[1] + statistics[2]) / 1e6
 
 
 class Bare:

@@ -98,6 +98,29 @@ TEST_P(OciTest, IsCheckpointedAgainAfterARestore) {
   EXPECT_TRUE(container_->Counts());
 }
 
+// What is in it is saved, whoever restores it; what masks a path stays empty and read-only.
+constexpr const char* kFillTmpfs =
+    "mkdir /dev/shm/d && chmod 1711 /dev/shm/d && echo kept >/dev/shm/d/file && "
+    "ln /dev/shm/d/file /dev/shm/same && ln -s d/file /dev/shm/link && mkfifo /dev/shm/fifo";
+constexpr const char* kLookAtTmpfs =
+    "cat /dev/shm/link /dev/shm/same && stat -c '%F %a %h %n' /dev/shm /dev/shm/* /dev/shm/d/file "
+    "/dev/zero /proc/acpi && ls -l /dev && ! touch /sys/firmware/x";
+
+TEST_P(OciTest, KeepsWhatIsInItsTmpfs) {
+  ASSERT_TRUE(container_->Run());
+  const Crctl::Words look = {"exec", container_->id(), "/bin/sh", "-c", kLookAtTmpfs};
+  const Outcome filled =
+      container_->Runtime({"exec", container_->id(), "/bin/sh", "-c", kFillTmpfs});
+  ASSERT_EQ(filled.exit, 0) << ::testing::PrintToString(filled);
+  const Outcome before = container_->Runtime(look);
+  ASSERT_EQ(before.exit, 0) << ::testing::PrintToString(before);
+  EXPECT_THAT(before.out, AllOf(HasSubstr("kept"), HasSubstr("fifo 644 1 /dev/shm/fifo")));
+  Restored(CheckpointedContainer());
+  const Outcome after = container_->Runtime(look);
+  EXPECT_EQ(after.exit, 0) << ::testing::PrintToString(after);
+  EXPECT_EQ(after.out, before.out);
+}
+
 TEST_P(OciTest, RestoresItsOutputToWhereItWent) {
   ASSERT_TRUE(container_->Run());
   const std::string checkpoint = CheckpointedContainer();
@@ -321,6 +344,9 @@ TEST_P(OciTest, RefusesARestoreThatItsRuntimeHasForgotten) {
 TEST_F(IntegrationTest, RuncRestoresWhatCrdHasCheckpointed) {
   OciContainer container(reaper_, dir_.path(), Flavour::kRunc);
   ASSERT_TRUE(container.Run({}, "/dev/null"));
+  const Crctl::Words look = {"exec", container.id(), "/bin/sh", "-c", kLookAtTmpfs};
+  ASSERT_EQ(container.Runtime({"exec", container.id(), "/bin/sh", "-c", kFillTmpfs}).exit, 0);
+  const Outcome before = container.Runtime(look);
   const Outcome made = crctl_({"checkpoint", container.id(), "--root", container.root()});
   ASSERT_EQ(made.exit, 0) << ::testing::PrintToString(made);
   const long count = container.Count();
@@ -333,6 +359,7 @@ TEST_F(IntegrationTest, RuncRestoresWhatCrdHasCheckpointed) {
   EXPECT_EQ(container.Status(), "running");
   EXPECT_TRUE(container.Counts());
   EXPECT_GT(container.Count(), count);
+  EXPECT_EQ(container.Runtime(look).out, before.out);
 }
 
 INSTANTIATE_TEST_SUITE_P(Runtimes, OciTest,

@@ -71,7 +71,8 @@ OciContainer::OciContainer(ChildReaper& reaper, const std::string& directory, Fl
   fs::create_directories(data());
   fs::create_directories(root());
   fs::copy_file("/bin/busybox", rootfs + "/bin/busybox");
-  for (const char* name : {"sh", "sleep", "cat", "mv", "echo", "true", "touch"}) {
+  for (const char* name : {"sh", "sleep", "cat", "mv", "echo", "true", "touch", "ln", "mkfifo",
+                           "ls", "mkdir", "stat", "chmod"}) {
     fs::create_symlink("busybox", rootfs + "/bin/" + name);
   }
 }
