@@ -3,25 +3,16 @@
 #include <mutex>
 #include <optional>
 #include <set>
-#include <string>
 #include <utility>
-#include <vector>
 
 #include <sys/resource.h>
 #include <sys/types.h>
 
 #include "daemon/base/pid_fd.h"
 #include "daemon/base/result.h"
-#include "daemon/base/unique_fd.h"
+#include "daemon/base/spawn.h"
 
 namespace crd {
-
-// How to start a program. Descriptors that are not named here are not inherited.
-struct LaunchSpec {
-  std::vector<std::string> argv;                   // argv[0] is an absolute path
-  std::vector<std::pair<FdRef, int>> descriptors;  // ours -> the number it has in the child
-  bool new_session = false;
-};
 
 class Children;
 
@@ -57,10 +48,8 @@ class Children {
   // `descriptors` is RLIMIT_NOFILE for what is started: this process may have raised its own.
   explicit Children(const rlimit& descriptors) : descriptors_(descriptors) {}
 
-  // Starts a program with a clean signal mask, default handlers and the environment of this process
-  // less what systemd and CRIU would take as orders. The calling thread becomes its parent as far
-  // as PR_SET_PDEATHSIG is concerned: call from threads that live as long as the process.
-  // Its limits are set when this returns, not at its first instruction.
+  // Starts a program as Spawn() does, and owns it. The calling thread becomes its parent as far as
+  // PR_SET_PDEATHSIG is concerned: call from threads that live as long as the process.
   Result<Child> Launch(const LaunchSpec& spec);
 
   // Marks a process as owned, so that ReapStrangers() leaves its exit status alone.

@@ -84,7 +84,8 @@ Result<Connection> Connection::Open(Children& children, const ConnectionSpec& sp
 
   LaunchSpec launch{
       .argv = {spec.path, "--no-default-config", "swrk", std::to_string(kSocketInCriu)},
-      .descriptors = {{theirs.ref(), kSocketInCriu}, {null.ref(), 0}, {null.ref(), 1}}};
+      .descriptors = {{theirs.ref(), kSocketInCriu}, {null.ref(), 0}, {null.ref(), 1}},
+      .cgroup = spec.cgroup};
   UniqueFd complaints(::memfd_create("criu-stderr", MFD_CLOEXEC));
   launch.descriptors.emplace_back(complaints.valid() ? complaints.ref() : null.ref(), 2);
   launch.descriptors.insert(launch.descriptors.end(), spec.inherit.begin(), spec.inherit.end());

@@ -38,6 +38,7 @@ struct Ending {
 struct ConnectionSpec {
   std::string path;                            // of CRIU
   std::vector<std::pair<FdRef, int>> inherit;  // ours -> CRIU's, all above 3
+  FdRef cgroup{-1};                            // of cgroup2, where CRIU and all it forks will be
 };
 
 // One `criu swrk` process, its descriptors 0 and 1 /dev/null, and the socket to it (AF_UNIX
@@ -51,8 +52,8 @@ class Connection {
   // Starts CRIU. Fails when the program can't be started (errno in the error).
   static Result<Connection> Open(Children& children, const ConnectionSpec& spec);
 
-  // Moves CRIU into a cgroup, v1 or v2, given by its directory. To be done before it is asked
-  // anything, so that all that it ever forks is inside.
+  // Moves CRIU into a cgroup v1, given by its directory. To be done before it is asked anything, so
+  // that all that it ever forks is inside.
   [[nodiscard]] Result<void> EnterCgroup(FdRef cgroup) const;
 
   // Never blocks. Failing means that CRIU has gone or no longer listens; Next() tells.

@@ -88,7 +88,7 @@ Error SwrkCriu::Unusable(std::string_view why) const {
           .hint = "install a CRIU that works on this kernel, or name another one with --criu"};
 }
 
-Result<Connection> SwrkCriu::Start(const ConnectionSpec& spec, FdRef cgroup) const {
+Result<Connection> SwrkCriu::Start(const ConnectionSpec& spec) const {
   if (!problem_.empty()) return Unusable(problem_);
   auto connection = Connection::Open(children_, spec);
   if (!connection.ok()) {
@@ -96,7 +96,6 @@ Result<Connection> SwrkCriu::Start(const ConnectionSpec& spec, FdRef cgroup) con
     const bool useless = number == ENOENT || number == EACCES || number == ENOEXEC;
     return useless ? Unusable(connection.error().message) : connection.error();
   }
-  if (cgroup.valid()) TRY(connection->EnterCgroup(cgroup));
   return connection;
 }
 
@@ -132,7 +131,7 @@ Result<DumpReport> SwrkCriu::Dump(const DumpRequest& request, const DumpObserver
                                   const CancelToken& cancel) {
   const criu_rpc::criu_opts options = TRY(DumpOptionsFor(request));
   TRY(ForgetEarlier(request.work, kDumpLog, kDumpStatisticsFile));
-  Connection connection = TRY(Start({.path = path_}, request.cgroup));
+  Connection connection = TRY(Start({.path = path_, .cgroup = request.cgroup}));
   Session session(
       Action::kDump, std::move(connection),
       [&](const std::string& script, pid_t) -> Result<void> {
@@ -156,11 +155,11 @@ Result<RestoreReport> SwrkCriu::Restore(const RestoreRequest& request,
                                         const CancelToken& cancel) {
   const criu_rpc::criu_opts options = TRY(RestoreOptionsFor(request));
   TRY(ForgetEarlier(request.work, kRestoreLog, kRestoreStatisticsFile));
-  ConnectionSpec spec{.path = path_};
+  ConnectionSpec spec{.path = path_, .cgroup = request.cgroup};
   for (std::size_t i = 0; i < request.inherit.size(); ++i) {
     spec.inherit.emplace_back(request.inherit[i].second, kFirstInherited + static_cast<int>(i));
   }
-  Connection connection = TRY(Start(spec, request.cgroup));
+  Connection connection = TRY(Start(spec));
   for (const std::string& path : request.cgroups_v1) {
     const UniqueFd directory = TRY(OpenDirectory(path));
     TRY(connection.EnterCgroup(directory.ref()));

@@ -35,7 +35,7 @@ class SwrkCriu final : public Criu {
       : path_(std::move(path)), children_(children), patience_(patience) {}
 
   [[nodiscard]] Result<Version> AskVersion() const;
-  [[nodiscard]] Result<Connection> Start(const ConnectionSpec& spec, FdRef cgroup) const;
+  [[nodiscard]] Result<Connection> Start(const ConnectionSpec& spec) const;
   [[nodiscard]] Error Unusable(std::string_view why) const;
 
   const std::string path_;

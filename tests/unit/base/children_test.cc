@@ -88,6 +88,26 @@ TEST(Children, SayWhichProgramCouldNotBeStarted) {
   EXPECT_NE(child.error().message.find("/nowhere/criu"), std::string::npos);
 }
 
+TEST(Children, LeaveNothingOfAProgramThatCouldNotBeStarted) {
+  Children children;
+  ASSERT_FALSE(children.Launch({.argv = {"/etc/passwd"}}).ok());
+  siginfo_t info{};
+  EXPECT_TRUE(::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0);
+}
+
+TEST(Children, StartProgramsWithDefaultHandlers) {
+  struct sigaction ignore {};
+  struct sigaction before {};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGUSR1, &ignore, &before);
+  Children children;
+  auto child = children.Launch({.argv = {"/bin/sleep", "60"}});
+  ::sigaction(SIGUSR1, &before, nullptr);
+  ASSERT_THAT(child, IsOk());
+  ASSERT_THAT(child->process().Signal(SIGUSR1), IsOk());
+  EXPECT_EQ(*child->Wait(Soon()), (ExitStatus{.code = {}, .signal = SIGUSR1}));
+}
+
 TEST(Children, AreEndedWhenNobodyWaitsForThem) {
   Children children;
   pid_t pid = 0;
@@ -118,11 +138,9 @@ TEST(Cgroup, EndsEverythingInIt) {
   auto cgroup = Cgroup::Create(*parent, "crd-test-" + std::to_string(::getpid()));
   ASSERT_THAT(cgroup, IsOk());
   Children children;
-  auto child = children.Launch({.argv = {"/bin/sleep", "60"}});
+  auto child = children.Launch({.argv = {"/bin/sleep", "60"}, .cgroup = cgroup->directory()});
   ASSERT_THAT(child, IsOk());
-  const UniqueFd procs(::openat(cgroup->directory().get(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
-  const std::string pid = std::to_string(child->pid());
-  ASSERT_EQ(::write(procs.get(), pid.data(), pid.size()), static_cast<ssize_t>(pid.size()));
+  EXPECT_EQ(*cgroup->Pids(), std::vector<pid_t>{child->pid()});
   EXPECT_FALSE(*cgroup->IsEmpty());
   EXPECT_FALSE(cgroup->Remove().ok());
   ASSERT_THAT(cgroup->Destroy(Soon()), IsOk());

@@ -1,13 +1,14 @@
-#include <fstream>
+#include <cerrno>
+#include <chrono>
 #include <string>
 #include <vector>
 
+#include "daemon/base/cgroup.h"
 #include "tests/unit/criu/swrk_criu_fixture.h"
 
 namespace crd::criu {
 namespace {
 
-using ::crd::testing::FailsWith;
 using ::crd::testing::IsOk;
 using ::testing::ElementsAre;
 
@@ -33,26 +34,26 @@ TEST_F(SwrkCriuTest, UnknownNotificationsAreAgreedToUnseen) {
   EXPECT_EQ(program.answers(), "query-ext-files true\nfrom-the-future true\n");
 }
 
-TEST_F(SwrkCriuTest, CriuIsMovedIntoTheCgroupBeforeItIsAskedAnything) {
-  // A directory with a cgroup.procs of its own stands for the cgroup.
+TEST_F(SwrkCriuTest, CriuIsBornInTheCgroup) {
   const FakeProgram program(kGoodVersion + std::string("notify pre-dump\nok\n"));
-  const testing::TempDir cgroup;
-  std::ofstream(cgroup / "cgroup.procs").flush();
-  ASSERT_OK_AND_ASSIGN(const UniqueFd directory, OpenDirectory(cgroup.path()));
+  ASSERT_OK_AND_ASSIGN(const std::string ours, CgroupOf(0));
+  ASSERT_OK_AND_ASSIGN(const Cgroup cgroup,
+                       Cgroup::Create(ours, "crd-test-" + std::to_string(::getpid())));
   DumpRequest request;
   request.images = request.work = program.work();
-  request.cgroup = directory.ref();
-  std::string moved;
+  request.cgroup = cgroup.directory();
+  std::vector<pid_t> inside;
   EXPECT_THAT(Create(program.path())
                   ->Dump(
                       request,
                       [&](DumpStage) -> Result<void> {
-                        moved = *ReadFile(cgroup / "cgroup.procs");
+                        inside = *cgroup.Pids();
                         return {};
                       },
                       cancel_),
               IsOk());
-  EXPECT_GT(std::stoi(moved), 0);
+  EXPECT_EQ(inside.size(), 1U);
+  EXPECT_THAT(cgroup.Destroy(SteadyClock::now() + std::chrono::seconds(10)), IsOk());
 }
 
 TEST_F(SwrkCriuTest, CgroupThatCannotBeEnteredIsAnErrorBeforeAnythingIsTouched) {
@@ -62,7 +63,9 @@ TEST_F(SwrkCriuTest, CgroupThatCannotBeEnteredIsAnErrorBeforeAnythingIsTouched) 
   DumpRequest request;
   request.images = request.work = program.work();
   request.cgroup = directory.ref();
-  EXPECT_THAT(Create(program.path())->Dump(request, &Agree, cancel_), FailsWith(Code::kNotFound));
+  const auto report = Create(program.path())->Dump(request, &Agree, cancel_);
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.error().sys_errno, EBADF);
   EXPECT_EQ(program.answers(), "");
 }
 
