@@ -36,6 +36,7 @@ constexpr std::array kCommands = {
     CommandEntry{"check", nullptr, "Tell what is in the way of a checkpoint or restore", AddCheck},
     CommandEntry{"verify", nullptr, "Look for damage in a checkpoint", AddVerify},
     CommandEntry{"rm", nullptr, "Remove checkpoints", AddRm},
+    CommandEntry{"network", nullptr, "Networks, and who has which address", AddNetwork},
     CommandEntry{"info", nullptr, "Tell about crd", AddInfo},
     CommandEntry{"version", nullptr, "Tell crctl's version", AddVersion},
 };

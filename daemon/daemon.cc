@@ -15,6 +15,7 @@
 #include "daemon/base/log.h"
 #include "daemon/core/digest.h"
 #include "daemon/core/reconcile.h"
+#include "daemon/core/reconcile_networks.h"
 #include "daemon/criu/kernel_cache.h"
 #include "daemon/criu/swrk_criu.h"
 #include "daemon/loop_ports.h"
@@ -109,6 +110,10 @@ Result<void> Daemon::PrepareCriu() {
 }
 
 Result<void> Daemon::BringTogether(std::vector<systemd::NamedFd> kept) {
+  networks_ = std::make_unique<Networks>(*inventory_, clock_);
+  pins_ = std::make_unique<NetnsPins>(options_.state_dir);
+  reservations_ =
+      std::make_unique<Reservations>(*inventory_, *networks_, *pins_, *exit_watcher_, clock_);
   containers_ =
       std::make_unique<Containers>(*inventory_, children_, *exit_watcher_, *fd_keeper_, clock_);
   utsname host{};
@@ -116,6 +121,9 @@ Result<void> Daemon::BringTogether(std::vector<systemd::NamedFd> kept) {
   EngineParts parts{.inventory = *inventory_,
                     .images = *images_,
                     .containers = *containers_,
+                    .networks = *networks_,
+                    .reservations = *reservations_,
+                    .pins = *pins_,
                     .children = children_,
                     .criu = *criu_,
                     .clock = clock_,
@@ -130,6 +138,7 @@ Result<void> Daemon::BringTogether(std::vector<systemd::NamedFd> kept) {
   std::map<std::string, UniqueFd> pidfds;
   for (systemd::NamedFd& named : kept) pidfds.emplace(named.name, std::move(named.fd));
   TRY(Reconcile(parts, std::move(pidfds)));
+  TRY(ReconcileNetworks(parts));
   engine_ = std::make_unique<Engine>(std::move(parts));
   return {};
 }

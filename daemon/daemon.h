@@ -60,6 +60,9 @@ class Daemon {
   std::unique_ptr<ImageStore> images_;
   std::unique_ptr<criu::Criu> criu_;
   bool kernel_cache_primed_ = false;
+  std::unique_ptr<Networks> networks_;
+  std::unique_ptr<NetnsPins> pins_;
+  std::unique_ptr<Reservations> reservations_;
   std::unique_ptr<Containers> containers_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<rpc::PeerTable> peers_;

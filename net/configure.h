@@ -5,6 +5,7 @@
 
 #include "daemon/base/result.h"
 #include "net/description.h"
+#include "net/interface_name.h"
 #include "net/links.h"
 #include "net/netlink.h"
 
@@ -12,9 +13,6 @@ namespace crd::net {
 
 // Single orders to the kernel, each of which makes one thing that a description speaks of. Errors
 // name it. Only for net/.
-
-// Whether an interface may be called so.
-Result<void> CheckInterfaceName(const std::string& name);
 
 // A veth pair: the inner end in the namespace of `inside`, with its index; the outer end in `host`.
 // Both down, without addresses.

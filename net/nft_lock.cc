@@ -72,6 +72,12 @@ Result<void> RemoveHere(const std::string& name) {
   return removed.error();
 }
 
+Result<void> CheckName(const std::string& name) {
+  if (IsNetworkLockName(name)) return {};
+  return Error{.code = Code::kInvalidArgument,
+               .message = fmt::format("'{}' is not the name of a network lock of CRIU", name)};
+}
+
 }  // namespace
 
 std::string NetworkLockName(std::string_view run_id) {
@@ -107,11 +113,22 @@ Result<std::vector<std::string>> ListForeignTables(FdRef netns) {
   return foreign;
 }
 
+Result<void> LetNeighboursThrough(const std::string& name, FdRef netns) {
+  TRY(CheckName(name));
+  return RunInNetns(netns, [&]() -> Result<void> {
+    // The chains' names are CRIU's (criu 4.2, net.c).
+    for (const char* chain : {"input", "output"}) {
+      TRY(
+          RunNft(fmt::format("add rule inet {} {} icmpv6 type {{ nd-neighbor-solicit, "
+                             "nd-neighbor-advert }} accept",
+                             name, chain)));
+    }
+    return {};
+  });
+}
+
 Result<void> RemoveNetworkLock(const std::string& name, FdRef netns) {
-  if (!IsNetworkLockName(name)) {
-    return Error{.code = Code::kInvalidArgument,
-                 .message = fmt::format("'{}' is not the name of a network lock of CRIU", name)};
-  }
+  TRY(CheckName(name));
   return RunInNetns(netns, [&] { return RemoveHere(name); });
 }
 

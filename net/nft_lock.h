@@ -26,6 +26,10 @@ Result<std::vector<std::string>> ListForeignTables(FdRef netns = FdRef(-1));
 // kInvalidArgument.
 Result<void> RemoveNetworkLock(const std::string& name, FdRef netns = FdRef(-1));
 
+// Lets neighbour discovery through a lock: ARP passes by it, but for IPv6 nobody would answer that
+// the namespace's addresses are taken.
+Result<void> LetNeighboursThrough(const std::string& name, FdRef netns);
+
 // The name of the lock of the CRIU run with this id. CRIU cuts it to what fits its buffer of 32
 // bytes together with "inet " (criu 4.2, netfilter.c).
 std::string NetworkLockName(std::string_view run_id);

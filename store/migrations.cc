@@ -30,6 +30,7 @@ Result<void> RunStep(Database& database, const Migration& step) {
 const std::vector<Migration>& Migrations() {
   static const std::vector<Migration> kSteps = {
       {.to = 1, .sql = kSchemaVersion1},
+      {.to = 2, .sql = kSchemaVersion2},
   };
   return kSteps;
 }

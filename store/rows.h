@@ -77,13 +77,46 @@ struct EventRow {
   bool operator==(const EventRow&) const = default;
 };
 
+// A bridge and its subnets.
+struct NetworkRow {
+  std::string name;
+  std::string bridge;
+  std::string subnets;  // JSON array
+  std::string origin;
+  std::int64_t created_us = 0;
+  bool operator==(const NetworkRow&) const = default;
+};
+
+// The claim of somebody to the names and addresses of one endpoint of a network.
+struct ReservationRow {
+  std::string id;
+  std::string network;
+  std::string state;
+  std::string keeping;
+  std::string interface;
+  std::string host_interface;          // empty: none
+  std::string mac;                     // empty: none
+  std::vector<std::string> addresses;  // each as inet_ntop(3) writes it
+  std::string holder;                  // empty: a checkpoint or container
+  std::string checkpoint_id;
+  std::string container_id;
+  std::int64_t created_us = 0;
+  std::int64_t changed_us = 0;
+  std::int64_t expires_us = 0;  // 0: never
+  std::string problem;
+  bool operator==(const ReservationRow&) const = default;
+};
+
 // One state change: everything in it is written in one transaction or not at all.
 struct Change {
-  std::vector<CheckpointRow> checkpoints;  // inserted or replaced
-  std::vector<ContainerRow> containers;    // inserted or replaced
-  std::vector<OperationRow> operations;    // inserted or replaced
+  std::vector<CheckpointRow> checkpoints;    // inserted or replaced
+  std::vector<ContainerRow> containers;      // inserted or replaced
+  std::vector<OperationRow> operations;      // inserted or replaced
+  std::vector<NetworkRow> networks;          // inserted or replaced
+  std::vector<ReservationRow> reservations;  // inserted or replaced
   std::vector<std::string> deleted_checkpoints;
   std::vector<std::string> deleted_containers;
+  std::vector<std::string> deleted_networks;
   std::vector<EventRow> events;  // appended
   // It outlives this process at once, but a power cut only together with the next change that is
   // written without this: for what need not be remembered should the power fail before that.

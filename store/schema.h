@@ -17,6 +17,13 @@ inline constexpr std::int64_t kApplicationId = 0x63726400;
 //                                id  PK
 //                                request_id (unique if not empty)
 //
+//   networks ◄─ ─ network ─ ─ reservations ─ ─ checkpoint_id, container_id: whose it is
+//     name  PK                   id  PK
+//     bridge (unique)            mac (unique in its network), host_interface (unique) while live
+//                                   ▲
+//                                   └── reservation_addresses
+//                                         (network, address)  PK: only of live ones
+//
 //   events  sequence PK, what happened to which of the above
 //
 // The broken lines are no foreign keys, on purpose: history outlives what it speaks of (a container
@@ -102,6 +109,53 @@ CREATE TABLE events (
   change   TEXT    NOT NULL,
   detail   TEXT    NOT NULL
 ) STRICT;
+)sql";
+
+// Live is a reservation that is active or held: what it claims is nobody else's. That no two have
+// the same is for these indexes to see to, whoever writes. Interfaces' names are the host's.
+inline constexpr char kSchemaVersion2[] = R"sql(
+CREATE TABLE networks (
+  name       TEXT    NOT NULL PRIMARY KEY,
+  bridge     TEXT    NOT NULL,
+  subnets    TEXT    NOT NULL,
+  origin     TEXT    NOT NULL,
+  created_us INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX networks_bridge ON networks (bridge);
+
+CREATE TABLE reservations (
+  id             TEXT    NOT NULL PRIMARY KEY,
+  network        TEXT    NOT NULL,
+  state          TEXT    NOT NULL,
+  keeping        TEXT    NOT NULL,
+  interface      TEXT    NOT NULL,
+  host_interface TEXT    NOT NULL,
+  mac            TEXT    NOT NULL,
+  addresses      TEXT    NOT NULL,
+  holder         TEXT    NOT NULL,
+  checkpoint_id  TEXT    NOT NULL,
+  container_id   TEXT    NOT NULL,
+  created_us     INTEGER NOT NULL,
+  changed_us     INTEGER NOT NULL,
+  expires_us     INTEGER NOT NULL,
+  problem        TEXT    NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX reservations_mac ON reservations (network, mac)
+  WHERE mac <> '' AND state IN ('active', 'held');
+CREATE UNIQUE INDEX reservations_host_interface ON reservations (host_interface)
+  WHERE host_interface <> '' AND state IN ('active', 'held');
+CREATE INDEX reservations_by_age ON reservations (created_us, id);
+CREATE INDEX reservations_by_state ON reservations (state, created_us, id);
+CREATE INDEX reservations_by_checkpoint ON reservations (checkpoint_id) WHERE checkpoint_id <> '';
+CREATE INDEX reservations_by_container ON reservations (container_id) WHERE container_id <> '';
+
+CREATE TABLE reservation_addresses (
+  network        TEXT NOT NULL,
+  address        TEXT NOT NULL,
+  reservation_id TEXT NOT NULL REFERENCES reservations (id) ON DELETE CASCADE,
+  PRIMARY KEY (network, address)
+) STRICT;
+CREATE INDEX reservation_addresses_by_reservation ON reservation_addresses (reservation_id);
 )sql";
 
 }  // namespace crd::store

@@ -72,8 +72,10 @@ Meaning MeaningOf(int result, int sys_errno) {
     case SQLITE_TOOBIG:
       return Meaning{.code = Code::kInvalidArgument};
     case SQLITE_CONSTRAINT:
-      return Meaning{.code = result == SQLITE_CONSTRAINT_UNIQUE ? Code::kAlreadyExists
-                                                                : Code::kInternal};
+      return Meaning{.code = result == SQLITE_CONSTRAINT_UNIQUE ||
+                                     result == SQLITE_CONSTRAINT_PRIMARYKEY
+                                 ? Code::kAlreadyExists
+                                 : Code::kInternal};
     default:
       return Meaning{};
   }

@@ -6,7 +6,9 @@
 #include "store/container_table.h"
 #include "store/event_table.h"
 #include "store/migrations.h"
+#include "store/network_table.h"
 #include "store/operation_table.h"
+#include "store/reservation_table.h"
 #include "store/table.h"
 #include "store/transaction.h"
 
@@ -32,10 +34,12 @@ Result<void> SqliteStore::WriteRows(const Change& change) {
   for (const std::string& id : change.deleted_containers) {
     TRY(Delete<ContainerTable>(*database_, id));
   }
+  for (const std::string& name : change.deleted_networks) TRY(DeleteNetwork(*database_, name));
   for (const CheckpointRow& row : change.checkpoints) TRY(Put<CheckpointTable>(*database_, row));
   for (const ContainerRow& row : change.containers) TRY(Put<ContainerTable>(*database_, row));
   for (const OperationRow& row : change.operations) TRY(Put<OperationTable>(*database_, row));
-  return {};
+  for (const NetworkRow& row : change.networks) TRY(PutNetwork(*database_, row));
+  return PutReservations(*database_, change.reservations);
 }
 
 Result<int> SqliteStore::PruneOperations(int ended) {
@@ -131,6 +135,44 @@ Result<std::vector<EventRow>> SqliteStore::ListEvents(std::int64_t sequence, int
 Result<std::int64_t> SqliteStore::LastEventSequence() {
   const std::lock_guard lock(mutex_);
   return NewestEvent(*database_);
+}
+
+Result<std::vector<NetworkRow>> SqliteStore::ListNetworks() {
+  const std::lock_guard lock(mutex_);
+  return AllNetworks(*database_);
+}
+
+Result<std::vector<ReservationRow>> SqliteStore::ListReservations(
+    const Cursor& after, int limit, const std::vector<std::string>& states) {
+  const std::lock_guard lock(mutex_);
+  return List<ReservationTable>(*database_, after, limit, states);
+}
+
+Result<std::vector<ReservationRow>> SqliteStore::MatchReservations(std::string_view key) {
+  const std::lock_guard lock(mutex_);
+  return Match<ReservationTable>(*database_, key, kMaxMatches);
+}
+
+Result<std::vector<ReservationRow>> SqliteStore::FindReservations(const ReservationClaims& claims) {
+  const std::lock_guard lock(mutex_);
+  return store::FindReservations(*database_, claims);
+}
+
+Result<std::vector<ReservationRow>> SqliteStore::ListReservationsOfCheckpoint(
+    std::string_view checkpoint_id) {
+  const std::lock_guard lock(mutex_);
+  return ReservationsWith(*database_, ReservationTable::kByCheckpoint, checkpoint_id);
+}
+
+Result<std::vector<ReservationRow>> SqliteStore::ListReservationsOfContainer(
+    std::string_view container_id) {
+  const std::lock_guard lock(mutex_);
+  return ReservationsWith(*database_, ReservationTable::kByContainer, container_id);
+}
+
+Result<std::vector<std::string>> SqliteStore::ListReservedAddresses(std::string_view network) {
+  const std::lock_guard lock(mutex_);
+  return ReservedAddresses(*database_, network);
 }
 
 Result<std::int64_t> SqliteStore::CountCheckpoints(const std::vector<std::string>& states) {

@@ -40,6 +40,17 @@ class SqliteStore final : public Store {
   Result<std::vector<EventRow>> ListEvents(std::int64_t sequence, int limit) override;
   Result<std::int64_t> LastEventSequence() override;
 
+  Result<std::vector<NetworkRow>> ListNetworks() override;
+  Result<std::vector<ReservationRow>> ListReservations(
+      const Cursor& after, int limit, const std::vector<std::string>& states) override;
+  Result<std::vector<ReservationRow>> MatchReservations(std::string_view key) override;
+  Result<std::vector<ReservationRow>> FindReservations(const ReservationClaims& claims) override;
+  Result<std::vector<ReservationRow>> ListReservationsOfCheckpoint(
+      std::string_view checkpoint_id) override;
+  Result<std::vector<ReservationRow>> ListReservationsOfContainer(
+      std::string_view container_id) override;
+  Result<std::vector<std::string>> ListReservedAddresses(std::string_view network) override;
+
   Result<std::int64_t> CountCheckpoints(const std::vector<std::string>& states) override;
   Result<std::int64_t> CountContainers(const std::vector<std::string>& states) override;
 

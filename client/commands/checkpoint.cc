@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -5,6 +6,7 @@
 #include "client/commands/dump_flags.h"
 #include "client/commands/operation.h"
 #include "client/commands/target.h"
+#include "client/commands/validators.h"
 #include "client/exit_codes.h"
 #include "client/json.h"
 #include "client/signal_watch.h"
@@ -48,6 +50,24 @@ Result<int> Run(Session& session, const Args& args) {
   return kDone;
 }
 
+void AddNetworkOptions(CLI::App& app, v1::CheckpointRequest& request) {
+  app.add_option_function<std::string>(
+         "--network-mode",
+         [&request](const std::string& keeping) {
+           request.set_network_keeping(keeping == "release" ? v1::NETWORK_KEEPING_RELEASE
+                                                            : v1::NETWORK_KEEPING_HOLD);
+         },
+         "What keeps the addresses of a tree with a network namespace of its own: hold (the\n"
+         "default: the namespace stays and goes on to answer) or release (the record alone)")
+      ->check(CLI::IsMember({"hold", "release"}))
+      ->option_text("MODE");
+  app.add_option_function<std::int64_t>(
+         "--reserve-for", [&request](std::int64_t us) { request.set_reserve_for_us(us); },
+         "Keep them only for so long: 30s, 2h (as long as there is the checkpoint)")
+      ->transform(AsMicroseconds())
+      ->option_text("DUR");
+}
+
 }  // namespace
 
 void AddCheckpoint(CLI::App& app, Command& chosen) {
@@ -59,6 +79,7 @@ void AddCheckpoint(CLI::App& app, Command& chosen) {
          "A name for the checkpoint")
       ->option_text("NAME");
   AddDumpFlags(app, *args->request.mutable_options());
+  AddNetworkOptions(app, args->request);
   app.footer(
       "Prints the checkpoint's id. The tree ends, unless --leave-running is given. --timeout\n"
       "limits the whole operation; when it passes, and on Ctrl-C, everything is undone and the\n"
@@ -67,7 +88,8 @@ void AddCheckpoint(CLI::App& app, Command& chosen) {
       "  crctl checkpoint --pid 4711\n"
       "  crctl checkpoint --pid 4711 --name before-upgrade --leave-running\n"
       "  crctl checkpoint web --tcp-established --timeout 30s\n"
-      "  crctl checkpoint web --runtime runc --leave-running");
+      "  crctl checkpoint web --runtime runc --leave-running\n"
+      "  crctl checkpoint web --network-mode release --reserve-for 24h");
   app.callback(
       [args, &chosen] { chosen = [args](Session& session) { return Run(session, *args); }; });
 }

@@ -26,6 +26,7 @@ void AddForget(CLI::App& app, Command& chosen);
 void AddCheck(CLI::App& app, Command& chosen);
 void AddVerify(CLI::App& app, Command& chosen);
 void AddRm(CLI::App& app, Command& chosen);
+void AddNetwork(CLI::App& app, Command& chosen);
 void AddInfo(CLI::App& app, Command& chosen);
 void AddVersion(CLI::App& app, Command& chosen);
 

@@ -10,6 +10,7 @@
 
 #include "client/commands/dump_flags.h"
 #include "client/commands/exit_status.h"
+#include "client/commands/network_text.h"
 #include "client/commands/state_names.h"
 #include "client/duration.h"
 #include "client/size.h"
@@ -83,6 +84,10 @@ std::string Describe(const v1::Checkpoint& checkpoint) {
   details.Add("directory", checkpoint.directory());
   details.Add("options", fmt::format("{}", fmt::join(DumpFlags(checkpoint.options()), " ")));
   details.Add("network", Network(checkpoint.network()));
+  std::vector<std::string> reservations;
+  for (const v1::Reservation& reservation : checkpoint.reservations())
+    reservations.push_back(Summary(reservation));
+  details.Add("reserved", reservations);
   details.Add("network lock", checkpoint.network_lock());
   details.Add("host", checkpoint.host());
   details.Add("kernel", checkpoint.kernel_release());

@@ -18,6 +18,7 @@
 #include "daemon/core/preflight.h"
 #include "daemon/core/target.h"
 #include "daemon/criu/images.h"
+#include "net/netns.h"
 #include "net/refusals.h"
 
 namespace crd {
@@ -53,6 +54,8 @@ class Checkpointing {
   Result<void> OnStage(criu::DumpStage stage);
   Result<void> Commit();
   Result<void> DescribeNetwork(Manifest& manifest);
+  Result<void> PinNetwork(Manifest& manifest);
+  Result<void> HoldEndpoints(const Manifest& manifest, Update& update);
   Result<void> OnCriuKilled(Error error);
   [[nodiscard]] bool EndWhatIsLeft() const;
   Result<void> AwaitEnd();
@@ -75,6 +78,7 @@ class Checkpointing {
   std::optional<ImageFollower> follower_;
   bool recorded_ = false;
   bool committed_ = false;
+  bool pinned_ = false;
 };
 
 OperationRecord Checkpointing::Run() {
@@ -106,6 +110,9 @@ Result<void> Checkpointing::Prepare() {
   std::vector<pid_t> pids;
   for (const TreeProcess& process : preflight_->tree.processes()) pids.push_back(process.pid);
   TRY(claim_.Pids(pids));
+  if (preflight_->network) {
+    TRY(parts_.reservations.CheckHold(preflight_->network->description, target_->container.id));
+  }
   const std::uint64_t needed =
       preflight_->memory_bytes + kImagesBase + kImagesPerProcess * pids.size();
   const std::uint64_t free = TRY(parts_.images.FreeBytes());
@@ -229,9 +236,11 @@ Result<void> Checkpointing::Commit() {
     manifest.container = dump_->container();
   }
   TRY(DescribeNetwork(manifest));
+  TRY(PinNetwork(manifest));
   manifest.files = TRY(staged_->Survey(TRY(follower_->Finish())));
   if (request_.options.tcp_established && !request_.options.leave_running) {
     checkpoint_.network_lock = TRY(NetworkLockOf(manifest, staged_->images()));
+    if (pinned_) TRY(OpenLockForNeighbours(checkpoint_.network_lock, LockedNetns(manifest)));
   }
   checkpoint_.size_bytes = static_cast<std::int64_t>(manifest.TotalBytes());
   manifest.checkpoint = checkpoint_;
@@ -243,8 +252,10 @@ Result<void> Checkpointing::Commit() {
   ready.ready_us = parts_.clock.Wall();
   // Synced with the record of how it ended, before anybody is told: a power cut until then ends the
   // tree as well, and leaves a checkpoint that is still being made.
-  if (auto written = parts_.inventory.Write(parts_.inventory.NewUpdate().Put(ready).SyncWithNext());
-      !written.ok()) {
+  Update update = parts_.inventory.NewUpdate();
+  auto written = HoldEndpoints(manifest, update.Put(ready).SyncWithNext());
+  if (written.ok()) written = parts_.inventory.Write(update);
+  if (!written.ok()) {
     if (auto removed = parts_.images.Remove(checkpoint_.id); !removed.ok()) {
       spdlog::warn("checkpoint={} {}, ignoring until the next start", checkpoint_.id,
                    removed.error().message);
@@ -253,6 +264,8 @@ Result<void> Checkpointing::Commit() {
   }
   checkpoint_ = std::move(ready);
   committed_ = true;
+  if (manifest.network.has_value() && request_.reserve_for.count() > 0)
+    parts_.reservations.ScheduleExpiry(parts_.clock.Wall() + request_.reserve_for.count());
   return {};
 }
 
@@ -266,6 +279,30 @@ Result<void> Checkpointing::DescribeNetwork(Manifest& manifest) {
   const auto& missing = manifest.network->description.unreproducible;
   if (!missing.empty()) return net::refusal::NetworkUnreproducible(missing);
   return {};
+}
+
+// It is the path by which the namespace is found again, unless somebody keeps it himself.
+Result<void> Checkpointing::PinNetwork(Manifest& manifest) {
+  auto& network = manifest.network;
+  if (request_.keeping != Keeping::kHold || request_.options.leave_running || !network ||
+      !network->path.empty() || !Reservations::HasEndpoints(network->description)) {
+    return {};
+  }
+  const UniqueFd netns = TRY(net::OpenNetns(fmt::format("/proc/{}/ns/net", checkpoint_.pid)));
+  TRY(parts_.pins.Pin(checkpoint_.id, netns.ref()));
+  pinned_ = true;
+  network->path = parts_.pins.Path(checkpoint_.id);
+  return {};
+}
+
+Result<void> Checkpointing::HoldEndpoints(const Manifest& manifest, Update& update) {
+  if (!manifest.network.has_value()) return {};
+  return parts_.reservations.Hold(manifest.network->description,
+                                  {.checkpoint = checkpoint_,
+                                   .keeping = pinned_ ? Keeping::kHold : Keeping::kRelease,
+                                   .runs_on = request_.options.leave_running,
+                                   .reserve_for = request_.reserve_for},
+                                  update);
 }
 
 Result<void> Checkpointing::AwaitEnd() {
@@ -311,6 +348,12 @@ OperationRecord Checkpointing::Fail(Error error) {
 
 OperationRecord Checkpointing::RecordFailure(Error error) {
   OperationRecord operation = Fail(std::move(error));
+  if (pinned_ && !committed_) {
+    // The tree goes on in it.
+    if (auto unpinned = parts_.pins.Unpin(checkpoint_.id); !unpinned.ok())
+      spdlog::warn("op={} {}, ignoring until the next start", operation_.id(),
+                   unpinned.error().message);
+  }
   // Nothing was written, so there is nothing to undo: only the caller learns of it.
   if (!recorded_) return operation;
   Update update = parts_.inventory.NewUpdate();

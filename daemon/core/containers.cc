@@ -5,6 +5,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/core/errors.h"
+#include "daemon/core/reservations.h"
 
 namespace crd {
 namespace {
@@ -87,6 +88,15 @@ void Containers::RecordEnd(const ContainerId& id, const ExitStatus& status) {
       });
   if (!recorded.ok()) {
     spdlog::error("container={} record its end: {}", id, recorded.error().message);
+  }
+  Update update = inventory_.NewUpdate();
+  // The namespace that it had ended with it.
+  auto given = GiveBackEndpoints(
+      inventory_, id, [](const CheckpointId&) { return false; }, update);
+  if (given.ok() && !update.change().reservations.empty()) given = inventory_.Write(update);
+  if (!given.ok()) {
+    spdlog::error("container={} give its addresses back: {}; the next start will", id,
+                  given.error().message);
   }
   Drop(id);
 }

@@ -23,6 +23,8 @@ constexpr std::size_t kMaxRequestId = 64;
 // What was asked, as text: a request id stands for exactly one of these.
 std::string Describe(const CheckpointRequest& request) {
   nlohmann::json json = {{"name", request.name}, {"options", ToJson(request.options)}};
+  if (request.keeping != Keeping::kHold) json["keeping"] = Name(request.keeping);
+  if (request.reserve_for.count() != 0) json["reserve_for"] = request.reserve_for.count();
   if (const auto* pid = std::get_if<pid_t>(&request.target)) {
     json["pid"] = *pid;
   } else if (const auto* wanted = std::get_if<RuntimeTarget>(&request.target)) {
@@ -105,6 +107,10 @@ Result<std::shared_ptr<Operation>> Engine::Begin(OperationKind kind, const std::
 
 Result<std::shared_ptr<Operation>> Engine::StartCheckpoint(const CheckpointRequest& request) {
   TRY(CheckOptions(request.options));
+  if (request.reserve_for.count() != 0 && request.options.leave_running) {
+    return errors::OptionsContradict("reserve_for", "leave_running",
+                                     "a tree that runs on keeps its addresses itself");
+  }
   return Begin(OperationKind::kCheckpoint, request.request_id, Describe(request), request.timeout,
                [this, request](Operation& operation) {
                  RunCheckpoint(parts_, claims_, operation, request);
@@ -150,8 +156,19 @@ Result<CheckpointId> Engine::DeleteCheckpoint(const std::string& key) {
     netns_path = LockedNetns(stored->manifest);
   TRY(parts_.images.Remove(id));
   ReleaseNetworkLock(parts_.inventory, record, netns_path);
-  TRY(parts_.inventory.Write(parts_.inventory.NewUpdate().Delete(id)));
+  TRY(parts_.pins.Dismantle(id));
+  Update update = parts_.inventory.NewUpdate();
+  TRY(parts_.reservations.ReleaseOf(id, update));
+  TRY(parts_.inventory.Write(update.Delete(id)));
   return id;
+}
+
+Result<ReservationRecord> Engine::ReleaseReservation(const std::string& key,
+                                                     const std::string& network) {
+  const ReservationRecord found = TRY(parts_.reservations.Find(key, network));
+  Claim claim(claims_, NewId<OperationId>());
+  if (!found.checkpoint_id.empty()) TRY(claim.OwnCheckpoint(found.checkpoint_id));
+  return parts_.reservations.Release(found);
 }
 
 Result<Page<CheckpointRecord>> Engine::ListCheckpoints(std::string_view token, int limit,

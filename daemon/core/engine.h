@@ -84,6 +84,10 @@ class Engine {
 
   Result<EngineInfo> Info();
   Inventory& inventory() { return parts_.inventory; }
+  Networks& networks() { return parts_.networks; }
+  Reservations& reservations() { return parts_.reservations; }
+  // See Reservations::Find and Release; CHECKPOINT_IN_USE while an operation needs what holds it.
+  Result<ReservationRecord> ReleaseReservation(const std::string& key, const std::string& network);
   [[nodiscard]] std::string CheckpointDirectory(const CheckpointId& id) const {
     return parts_.images.Path(id);
   }

@@ -9,6 +9,9 @@
 #include "daemon/core/containers.h"
 #include "daemon/core/image_store.h"
 #include "daemon/core/inventory.h"
+#include "daemon/core/netns_pins.h"
+#include "daemon/core/networks.h"
+#include "daemon/core/reservations.h"
 #include "daemon/criu/criu.h"
 
 namespace crd {
@@ -18,6 +21,9 @@ struct EngineParts {
   Inventory& inventory;
   ImageStore& images;
   Containers& containers;
+  Networks& networks;
+  Reservations& reservations;
+  NetnsPins& pins;
   Children& children;
   criu::Criu& criu;
   const Clock& clock;

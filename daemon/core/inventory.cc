@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include <fmt/ranges.h>
+
 #include "daemon/core/errors.h"
+#include "daemon/core/network_errors.h"
 
 namespace crd {
 namespace {
@@ -112,6 +115,27 @@ Update& Update::Forget(const ContainerId& id) {
   return *this;
 }
 
+Update& Update::Put(const NetworkRecord& record) {
+  Note("network", record.name, Name(record.origin), "bridge " + record.bridge);
+  change_.networks.push_back(ToRow(record));
+  return *this;
+}
+
+Update& Update::Put(ReservationRecord record) {
+  record.changed_us = clock_.Wall();
+  Note("reservation", record.id.str(), Name(record.state),
+       fmt::format("{} in network {} for {}{}{}", fmt::join(record.addresses, " "), record.network,
+                   HolderOf(record), record.problem.empty() ? "" : ": ", record.problem));
+  change_.reservations.push_back(ToRow(record));
+  return *this;
+}
+
+Update& Update::DeleteNetwork(const std::string& name) {
+  Note("network", name, "deleted", "");
+  change_.deleted_networks.push_back(name);
+  return *this;
+}
+
 Update& Update::SyncWithNext() {
   change_.sync_with_next = true;
   return *this;
@@ -145,6 +169,14 @@ Result<CheckpointRecord> Inventory::ChangeCheckpoint(
   const auto row = TRY(store_->GetCheckpoint(id.str()));
   if (!row.has_value()) return errors::CheckpointNotFound(id.str());
   CheckpointRecord record = TRY(FromRow(*row));
+  if (TRY(change(record))) TRY(Write(NewUpdate().Put(record)));
+  return record;
+}
+
+Result<ReservationRecord> Inventory::ChangeReservation(
+    const ReservationId& id, const std::function<Result<bool>(ReservationRecord&)>& change) {
+  const std::lock_guard lock(change_mutex_);
+  ReservationRecord record = TRY(FindReservation(id.str()));
   if (TRY(change(record))) TRY(Write(NewUpdate().Put(record)));
   return record;
 }
@@ -195,6 +227,39 @@ Result<std::vector<ContainerId>> Inventory::ListRestores(const CheckpointId& id)
   std::vector<ContainerId> ids;
   for (std::string& text : TRY(store_->ListRestores(id.str()))) ids.emplace_back(std::move(text));
   return ids;
+}
+
+Result<std::vector<NetworkRecord>> Inventory::ListNetworks() {
+  return Typed<NetworkRecord>(TRY(store_->ListNetworks()));
+}
+
+Result<ReservationRecord> Inventory::FindReservation(std::string_view key) {
+  return Single<ReservationRecord>(TRY(store_->MatchReservations(key)), "reservation", key,
+                                   errors::ReservationNotFound);
+}
+
+Result<Page<ReservationRecord>> Inventory::ListReservations(
+    std::string_view token, int limit, const std::vector<ReservationState>& states) {
+  return ReadPage<ReservationRecord>(token, limit, [&](const store::Cursor& after, int count) {
+    return store_->ListReservations(after, count, Names(states));
+  });
+}
+
+Result<std::vector<ReservationRecord>> Inventory::FindClaimed(
+    const store::Store::ReservationClaims& claims) {
+  return Typed<ReservationRecord>(TRY(store_->FindReservations(claims)));
+}
+
+Result<std::vector<ReservationRecord>> Inventory::ListReservationsOf(const CheckpointId& id) {
+  return Typed<ReservationRecord>(TRY(store_->ListReservationsOfCheckpoint(id.str())));
+}
+
+Result<std::vector<ReservationRecord>> Inventory::ListReservationsOf(const ContainerId& id) {
+  return Typed<ReservationRecord>(TRY(store_->ListReservationsOfContainer(id.str())));
+}
+
+Result<std::vector<std::string>> Inventory::ListReservedAddresses(const std::string& network) {
+  return store_->ListReservedAddresses(network);
 }
 
 Result<std::vector<Event>> Inventory::ListEvents(std::int64_t after, int limit) {

@@ -10,6 +10,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/core/event_hub.h"
+#include "daemon/core/network_records.h"
 #include "daemon/core/records.h"
 #include "store/store.h"
 
@@ -25,10 +26,14 @@ class Update {
   Update& Put(const CheckpointRecord& record);
   Update& Put(const ContainerRecord& record);
   Update& Put(const OperationRecord& record);
+  Update& Put(const NetworkRecord& record);
+  // Notes the time of the change.
+  Update& Put(ReservationRecord record);
   // The same without an event, for what changes no state.
   Update& Amend(const CheckpointRecord& record);
   Update& Delete(const CheckpointId& id);
   Update& Forget(const ContainerId& id);
+  Update& DeleteNetwork(const std::string& name);
   // See store::Change.
   Update& SyncWithNext();
   [[nodiscard]] const store::Change& change() const { return change_; }
@@ -67,6 +72,9 @@ class Inventory {
   Result<CheckpointRecord> ChangeCheckpoint(
       const CheckpointId& id, const std::function<Result<bool>(CheckpointRecord&)>& change);
 
+  Result<ReservationRecord> ChangeReservation(
+      const ReservationId& id, const std::function<Result<bool>(ReservationRecord&)>& change);
+
   // By id, name or unique id prefix; CHECKPOINT_NOT_FOUND, KEY_AMBIGUOUS, ….
   Result<CheckpointRecord> FindCheckpoint(std::string_view key);
   Result<ContainerRecord> FindContainer(std::string_view key);
@@ -80,6 +88,20 @@ class Inventory {
   Result<Page<OperationRecord>> ListOperations(std::string_view token, int limit,
                                                const std::vector<OperationState>& states);
   Result<std::vector<ContainerId>> ListRestores(const CheckpointId& id);
+
+  // By name.
+  Result<std::vector<NetworkRecord>> ListNetworks();
+
+  // By id or unique id prefix; RESERVATION_NOT_FOUND, KEY_AMBIGUOUS.
+  Result<ReservationRecord> FindReservation(std::string_view key);
+  Result<Page<ReservationRecord>> ListReservations(std::string_view token, int limit,
+                                                   const std::vector<ReservationState>& states);
+  // Live ones that have one of these. See store::Store::FindReservations.
+  Result<std::vector<ReservationRecord>> FindClaimed(const store::Store::ReservationClaims& claims);
+  // Also released ones, oldest first.
+  Result<std::vector<ReservationRecord>> ListReservationsOf(const CheckpointId& id);
+  Result<std::vector<ReservationRecord>> ListReservationsOf(const ContainerId& id);
+  Result<std::vector<std::string>> ListReservedAddresses(const std::string& network);
 
   Result<std::vector<Event>> ListEvents(std::int64_t after, int limit);
   EventHub& events() { return events_; }

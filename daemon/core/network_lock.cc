@@ -32,6 +32,11 @@ Result<std::string> NetworkLockOf(const Manifest& manifest, FdRef images) {
   return net::NetworkLockName(TRY(criu::ReadInventory(images)).dump_run_id);
 }
 
+Result<void> OpenLockForNeighbours(const std::string& lock, const std::string& netns_path) {
+  const UniqueFd netns = TRY(net::OpenNetns(netns_path));
+  return net::LetNeighboursThrough(lock, netns.ref());
+}
+
 void ReleaseNetworkLock(Inventory& inventory, const CheckpointRecord& checkpoint,
                         const std::string& netns_path) {
   if (checkpoint.network_lock.empty()) return;

@@ -19,6 +19,9 @@ Result<std::string> NetworkLockOf(const Manifest& manifest, FdRef images);
 // Where that is: a path that leads to the network namespace; empty for crd's own.
 std::string LockedNetns(const Manifest& manifest);
 
+// Lets the kernel there go on to say that the addresses are taken.
+Result<void> OpenLockForNeighbours(const std::string& lock, const std::string& netns_path);
+
 // Removes the lock of a checkpoint, if it has one, and notes that it is gone. `netns_path` is
 // of LockedNetns(). Best effort: what fails is logged.
 void ReleaseNetworkLock(Inventory& inventory, const CheckpointRecord& checkpoint,

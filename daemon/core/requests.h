@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "daemon/base/unique_fd.h"
+#include "daemon/core/network_records.h"
 #include "daemon/criu/criu.h"
 
 namespace crd {
@@ -32,6 +33,9 @@ struct CheckpointRequest {
   std::string name;
   criu::DumpOptions options;
   std::chrono::microseconds timeout{0};  // 0: the default
+  // What keeps the addresses of a tree with a network namespace of its own, and for how long.
+  Keeping keeping = Keeping::kHold;
+  std::chrono::microseconds reserve_for{0};  // 0: as long as the checkpoint is there
 };
 
 // On whose behalf a file is opened.

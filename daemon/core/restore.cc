@@ -49,6 +49,9 @@ class Restoring {
   Result<void> OpenImages();
   Result<void> ClaimPids();
   Result<void> Record();
+  [[nodiscard]] bool IsToOwnNetwork() const;
+  Result<void> ClaimEndpoints(Update& update);
+  void LetGoOfNetwork();
   Result<void> Restore();
   Result<void> ChooseCgroup();
   Result<void> OnStage(criu::RestoreStage stage, pid_t root);
@@ -173,8 +176,31 @@ Result<void> Restoring::Record() {
   }
   // Of a restore that a power cut ends nothing is left but its directory, which the next start
   // removes.
-  return parts_.inventory.Write(
-      parts_.inventory.NewUpdate().Put(container_).Put(operation_.record()).SyncWithNext());
+  Update update = parts_.inventory.NewUpdate();
+  update.Put(container_).Put(operation_.record()).SyncWithNext();
+  TRY(ClaimEndpoints(update));
+  return parts_.inventory.Write(update);
+}
+
+// Elsewhere it has addresses of somebody else's choice, and its own stay the checkpoint's.
+bool Restoring::IsToOwnNetwork() const {
+  const NetworkMode mode = request_.network.mode;
+  return mode == NetworkMode::kDefault || mode == NetworkMode::kPrepared;
+}
+
+Result<void> Restoring::ClaimEndpoints(Update& update) {
+  const auto& network = stored_->manifest.network;
+  if (!network.has_value() || !IsToOwnNetwork()) return {};
+  return parts_.reservations.Claim(network->description, checkpoint_, container_.id, update);
+}
+
+void Restoring::LetGoOfNetwork() {
+  if (!IsToOwnNetwork() && parts_.pins.IsPinned(checkpoint_.id)) return;
+  ReleaseNetworkLock(parts_.inventory, checkpoint_, LockedNetns(stored_->manifest));
+  // From now on it is the tree that keeps its namespace.
+  if (auto unpinned = parts_.pins.Unpin(checkpoint_.id); !unpinned.ok())
+    spdlog::warn("op={} {}, ignoring until the next start", operation_.id(),
+                 unpinned.error().message);
 }
 
 Result<void> Restoring::Restore() {
@@ -269,7 +295,7 @@ Result<OperationRecord> Restoring::RecordSuccess() {
   operation.ended_us = parts_.clock.Wall();
   TRY(parts_.inventory.Write(parts_.inventory.NewUpdate().Put(container_).Put(operation)));
   network_->Keep();
-  ReleaseNetworkLock(parts_.inventory, checkpoint_, LockedNetns(stored_->manifest));
+  LetGoOfNetwork();
   // The runtime removes its cgroup itself.
   parts_.containers.Watch(container_.id, std::move(*root_),
                           cgroup_is_runtimes_ ? "" : cgroup_->path());
@@ -305,8 +331,9 @@ OperationRecord Restoring::RecordFailure(Error error) {
     if (auto containers = OpenDirectory(parts_.state_directory + "/containers"); containers.ok()) {
       static_cast<void>(RemoveTreeAt(containers->ref(), container_.id.str()));
     }
-    const auto written =
-        parts_.inventory.Write(parts_.inventory.NewUpdate().Forget(container_.id).Put(operation));
+    Update update = parts_.inventory.NewUpdate();
+    auto written = parts_.reservations.GiveBack(container_.id, update);
+    if (written.ok()) written = parts_.inventory.Write(update.Forget(container_.id).Put(operation));
     if (!written.ok()) {
       spdlog::error("op={} record its failure: {}; the next start will", operation.id,
                     written.error().message);

@@ -36,6 +36,9 @@ Result<void> SetState(ContainerState& state, ContainerState to) {
 Result<void> SetState(OperationState& state, OperationState to) {
   return Apply(kOperationTransitions, "operation", state, to);
 }
+Result<void> SetState(ReservationState& state, ReservationState to) {
+  return Apply(kReservationTransitions, "reservation", state, to);
+}
 
 std::string_view Name(CheckpointState state) {
   switch (state) {
@@ -95,6 +98,18 @@ std::string_view Name(OperationState state) {
   return "unknown";
 }
 
+std::string_view Name(ReservationState state) {
+  switch (state) {
+    case ReservationState::kActive:
+      return "active";
+    case ReservationState::kHeld:
+      return "held";
+    case ReservationState::kReleased:
+      return "released";
+  }
+  return "unknown";
+}
+
 std::optional<CheckpointState> ParseCheckpointState(std::string_view name) {
   using enum CheckpointState;
   static constexpr CheckpointState kAll[] = {kCreating, kReady, kFailed, kDamaged, kDeleting};
@@ -117,6 +132,12 @@ std::optional<OperationKind> ParseOperationKind(std::string_view name) {
 std::optional<OperationState> ParseOperationState(std::string_view name) {
   using enum OperationState;
   static constexpr OperationState kAll[] = {kRunning, kSucceeded, kFailed};
+  return Parse(kAll, name);
+}
+
+std::optional<ReservationState> ParseReservationState(std::string_view name) {
+  using enum ReservationState;
+  static constexpr ReservationState kAll[] = {kActive, kHeld, kReleased};
   return Parse(kAll, name);
 }
 

@@ -18,6 +18,10 @@ enum class OperationKind { kCheckpoint, kRestore, kDelete };
 
 enum class OperationState { kRunning, kSucceeded, kFailed };
 
+// Of an endpoint's names and addresses: its tree runs with them; they are kept for it; they are
+// free.
+enum class ReservationState { kActive, kHeld, kReleased };
+
 template <typename State>
 struct Transition {
   State from;
@@ -50,10 +54,18 @@ inline constexpr Transition<OperationState> kOperationTransitions[] = {
     {OperationState::kRunning, OperationState::kFailed},
 };
 
+inline constexpr Transition<ReservationState> kReservationTransitions[] = {
+    {ReservationState::kActive, ReservationState::kHeld},
+    {ReservationState::kActive, ReservationState::kReleased},
+    {ReservationState::kHeld, ReservationState::kActive},
+    {ReservationState::kHeld, ReservationState::kReleased},
+};
+
 // The one door: changes the state, or says which transition was refused. Staying is no transition.
 Result<void> SetState(CheckpointState& state, CheckpointState to);
 Result<void> SetState(ContainerState& state, ContainerState to);
 Result<void> SetState(OperationState& state, OperationState to);
+Result<void> SetState(ReservationState& state, ReservationState to);
 
 // Somebody is there to be signalled, waited for, counted.
 constexpr bool IsLive(ContainerState state) {
@@ -65,11 +77,13 @@ std::string_view Name(CheckpointState state);
 std::string_view Name(ContainerState state);
 std::string_view Name(OperationKind kind);
 std::string_view Name(OperationState state);
+std::string_view Name(ReservationState state);
 
 // The inverse of Name(); empty for a name that this version does not know.
 std::optional<CheckpointState> ParseCheckpointState(std::string_view name);
 std::optional<ContainerState> ParseContainerState(std::string_view name);
 std::optional<OperationKind> ParseOperationKind(std::string_view name);
 std::optional<OperationState> ParseOperationState(std::string_view name);
+std::optional<ReservationState> ParseReservationState(std::string_view name);
 
 }  // namespace crd

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include <api/v1/network.pb.h>
 #include <api/v1/services.pb.h>
 #include <api/v1/types.pb.h>
 
@@ -20,6 +21,8 @@ namespace crd::rpc {
 // `directory` is left out for a checkpoint that has no images.
 v1::Checkpoint ToProto(const CheckpointRecord& record, const std::string& directory);
 v1::Network ToProto(const TreeNetwork& network);
+v1::BridgeNetwork ToProto(const NetworkRecord& record);
+v1::Reservation ToProto(const ReservationRecord& record);
 v1::Container ToProto(const ContainerRecord& record);
 v1::Operation ToProto(const OperationRecord& record);
 v1::Progress ToProto(const OperationId& operation, const Progress& progress);

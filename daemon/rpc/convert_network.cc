@@ -74,4 +74,59 @@ v1::Network ToProto(const TreeNetwork& network) {
   return message;
 }
 
+v1::BridgeNetwork ToProto(const NetworkRecord& record) {
+  v1::BridgeNetwork message;
+  message.set_name(record.name);
+  message.set_bridge(ValidUtf8(record.bridge));
+  for (const Subnet& subnet : record.subnets) {
+    v1::Subnet& added = *message.add_subnets();
+    added.set_prefix(subnet.prefix);
+    added.set_gateway(subnet.gateway);
+  }
+  switch (record.origin) {
+    case NetworkOrigin::kMade:
+      message.set_origin(v1::NETWORK_ORIGIN_MADE);
+      break;
+    case NetworkOrigin::kTaken:
+      message.set_origin(v1::NETWORK_ORIGIN_TAKEN);
+      break;
+    case NetworkOrigin::kFound:
+      message.set_origin(v1::NETWORK_ORIGIN_FOUND);
+      break;
+  }
+  message.set_created_us(record.created_us);
+  return message;
+}
+
+v1::Reservation ToProto(const ReservationRecord& record) {
+  v1::Reservation message;
+  message.set_id(record.id.str());
+  message.set_network(record.network);
+  switch (record.state) {
+    case ReservationState::kActive:
+      message.set_state(v1::RESERVATION_STATE_ACTIVE);
+      break;
+    case ReservationState::kHeld:
+      message.set_state(v1::RESERVATION_STATE_HELD);
+      break;
+    case ReservationState::kReleased:
+      message.set_state(v1::RESERVATION_STATE_RELEASED);
+      break;
+  }
+  message.set_keeping(record.keeping == Keeping::kHold ? v1::NETWORK_KEEPING_HOLD
+                                                       : v1::NETWORK_KEEPING_RELEASE);
+  message.set_interface(ValidUtf8(record.interface));
+  message.set_host_interface(ValidUtf8(record.host_interface));
+  message.set_mac(record.mac);
+  for (const std::string& address : record.addresses) message.add_addresses(address);
+  message.set_holder(ValidUtf8(record.holder));
+  message.set_checkpoint_id(record.checkpoint_id.str());
+  message.set_container_id(record.container_id.str());
+  message.set_created_us(record.created_us);
+  message.set_changed_us(record.changed_us);
+  message.set_expires_us(record.expires_us);
+  message.set_problem(record.problem);
+  return message;
+}
+
 }  // namespace crd::rpc

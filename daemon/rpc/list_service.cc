@@ -61,6 +61,9 @@ grpc::Status ListService::GetCheckpoint(grpc::ServerContext* context, const v1::
     if (const auto network = engine_.FindNetwork(record.id)) {
       *response->mutable_network() = ToProto(*network);
     }
+    for (const auto& held : TRY(engine_.inventory().ListReservationsOf(record.id))) {
+      if (IsLive(held.state)) *response->add_reservations() = ToProto(held);
+    }
     for (const ContainerId& id : TRY(engine_.inventory().ListRestores(record.id))) {
       response->add_restored_container_ids(id.str());
     }

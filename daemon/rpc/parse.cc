@@ -34,6 +34,14 @@ Result<std::chrono::microseconds> ParseTimeout(std::int64_t micros) {
   return std::min(std::chrono::microseconds(micros), kMaxTimeout);
 }
 
+Result<std::chrono::microseconds> ParseReserveFor(std::int64_t micros) {
+  if (micros < 0) {
+    return errors::InvalidRequest(fmt::format("a reservation for {} us is negative", micros),
+                                  "give a positive time, or 0 for no end");
+  }
+  return std::min(std::chrono::microseconds(micros), kMaxTimeout);
+}
+
 Result<std::string> ParseLogPath(const std::string& path) {
   if (path.empty()) return path;
   const bool usable =
@@ -103,7 +111,9 @@ Result<CheckpointRequest> Parse(const v1::CheckpointRequest& message) {
                             .target = pid_t{0},
                             .name = message.name(),
                             .options = ParseOptions(message.options()),
-                            .timeout = TRY(ParseTimeout(message.timeout_us()))};
+                            .timeout = TRY(ParseTimeout(message.timeout_us())),
+                            .reserve_for = TRY(ParseReserveFor(message.reserve_for_us()))};
+  if (message.network_keeping() == v1::NETWORK_KEEPING_RELEASE) request.keeping = Keeping::kRelease;
   switch (message.target_case()) {
     case v1::CheckpointRequest::kPid:
       request.target = pid_t{message.pid()};
@@ -186,6 +196,24 @@ Result<CheckRequest> Parse(const v1::CheckRequest& message) {
       break;
   }
   return NoTarget();
+}
+
+Result<NetworkRequest> Parse(const v1::CreateNetworkRequest& message) {
+  TRY(ParseRequestId(message.request_id()));
+  return NetworkRequest{.name = TRY(ParseKey("network", message.name())),
+                        .bridge = TRY(ParseKey("bridge", message.bridge())),
+                        .subnets = {message.subnets().begin(), message.subnets().end()},
+                        .gateways = {message.gateways().begin(), message.gateways().end()}};
+}
+
+Result<ReserveRequest> Parse(const v1::ReserveRequest& message) {
+  return ReserveRequest{.request_id = TRY(ParseRequestId(message.request_id())),
+                        .network = TRY(ParseKey("network", message.network())),
+                        .addresses = {message.addresses().begin(), message.addresses().end()},
+                        .mac = message.mac(),
+                        .host_interface = message.host_interface(),
+                        .holder = message.holder(),
+                        .reserve_for = TRY(ParseReserveFor(message.reserve_for_us()))};
 }
 
 }  // namespace crd::rpc

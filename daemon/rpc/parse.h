@@ -4,10 +4,13 @@
 #include <string>
 #include <string_view>
 
+#include <api/v1/network.pb.h>
 #include <api/v1/services.pb.h>
 
 #include "daemon/base/result.h"
+#include "daemon/core/networks.h"
 #include "daemon/core/requests.h"
+#include "daemon/core/reservations.h"
 
 namespace crd::rpc {
 
@@ -18,6 +21,8 @@ Result<CheckpointRequest> Parse(const v1::CheckpointRequest& message);
 // With `inherit` the caller's descriptors are still missing: see caller_descriptors.h.
 Result<RestoreRequest> Parse(const v1::RestoreRequest& message);
 Result<CheckRequest> Parse(const v1::CheckRequest& message);
+Result<NetworkRequest> Parse(const v1::CreateNetworkRequest& message);
+Result<ReserveRequest> Parse(const v1::ReserveRequest& message);
 // The state directory to look into besides; may be empty.
 Result<std::string> Parse(const v1::ListRuntimeContainersRequest& message);
 

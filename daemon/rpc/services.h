@@ -8,6 +8,7 @@
 #include "daemon/rpc/container_service.h"
 #include "daemon/rpc/image_service.h"
 #include "daemon/rpc/list_service.h"
+#include "daemon/rpc/network_service.h"
 #include "daemon/rpc/peer.h"
 #include "daemon/rpc/restore_service.h"
 #include "daemon/rpc/system_service.h"
@@ -25,10 +26,11 @@ class Services {
         list_(engine, calls_),
         container_(engine, calls_),
         image_(engine, calls_),
+        network_(engine, calls_),
         system_(engine, calls_) {}
 
   [[nodiscard]] std::vector<grpc::Service*> all() {
-    return {&checkpoint_, &restore_, &list_, &container_, &image_, &system_};
+    return {&checkpoint_, &restore_, &list_, &container_, &image_, &network_, &system_};
   }
 
  private:
@@ -38,6 +40,7 @@ class Services {
   ListService list_;
   ContainerService container_;
   ImageService image_;
+  NetworkService network_;
   SystemService system_;
 };
 

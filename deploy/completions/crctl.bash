@@ -18,7 +18,7 @@ _crctl() {
   fi
   COMPREPLY=()
 
-  local commands='checkpoint restore list ls ps show events wait kill forget check verify rm info version'
+  local commands='checkpoint restore list ls ps show events wait kill forget check verify rm network info version'
   local dump='--leave-running --tcp-established --file-locks --ext-unix-sk --shell-job --link-remap
     --tcp-skip-in-flight --ghost-limit'
   local options='--socket --json --timeout --help'
@@ -49,14 +49,19 @@ _crctl() {
         mapfile -t COMPREPLY < <(compgen -W 'runc crun' -- "$cur")
         return
       fi ;;
-    --timeout | --name | --ghost-limit | --since)
+    --timeout | --name | --ghost-limit | --since | --reserve-for | --subnet | --gateway | --mac | --for)
       return ;;
   esac
 
   local checkpoints=no containers=no
   case $command in
     '') options="$options --version $commands" ;;
-    checkpoint) options="$options --pid --name --runtime --root $dump" containers=yes ;;
+    checkpoint)
+      options="$options --pid --name --runtime --root --network-mode --reserve-for $dump" containers=yes
+      if [ "$prev" = --network-mode ]; then
+        mapfile -t COMPREPLY < <(compgen -W 'hold release' -- "$cur")
+        return
+      fi ;;
     restore)
       options="$options --name --wait --tcp-established --tcp-close --network --log --inherit-stdio --pidfile"
       checkpoints=yes ;;
@@ -68,6 +73,11 @@ _crctl() {
     kill) options="$options --signal" containers=yes ;;
     check) options="$options --pid --runtime --root $dump" checkpoints=yes containers=yes ;;
     verify | rm) checkpoints=yes ;;
+    network)
+      options="$options --bridge --subnet --gateway --all --mac --host-interface --for --reserve-for --network"
+      [[ $cur = -* || $prev != network ]] ||
+        mapfile -t COMPREPLY < <(compgen -W 'ls create rm reservations reserve release' -- "$cur")
+      [[ $cur = -* ]] || return 0 ;;
   esac
   local candidates=$options
   if [[ $cur != -* ]]; then

@@ -1,5 +1,5 @@
 """usage: bench.py --build DIR [--criu PATH] [--dir DIR] [--rounds N] [--only PART,...]
-See README.md. Parts: small, big, tree, oci, exit, idle, inventory.
+See README.md. Parts: small, big, tree, oci, exit, idle, inventory, reservations.
 """
 import argparse
 import os
@@ -12,17 +12,18 @@ import tempfile
 import daemon_cost
 import oci
 import pairs
+import reservations
 from contestants import KERNEL_CACHE, Bare, Crd
 from processes import Failed, become_subreaper
 
-PARTS = ("small", "big", "tree", "oci", "exit", "idle", "inventory")
+PARTS = ("small", "big", "tree", "oci", "exit", "idle", "inventory", "reservations")
 INSIDE = "CRD_BENCH_INSIDE"
 
 
-def enter_mount_namespace():
+def enter_namespaces():
     if INSIDE not in os.environ:
         os.environ[INSIDE] = "1"
-        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv])
+        os.execvp("unshare", ["unshare", "--net", "--mount", "--propagation", "private", sys.executable, *sys.argv])
 
 
 def take_private_run(directory):
@@ -63,6 +64,8 @@ def measure(arguments, directory):
             daemon_cost.exits(crd, (workload, directory, 1, 1))
         if "inventory" in arguments.only:
             daemon_cost.inventory(crd, (workload, directory, 1, 1))
+        if "reservations" in arguments.only:
+            reservations.reservations(crd, arguments.build)
     finally:
         if crd.pid is not None:
             crd.end_everything()
@@ -82,7 +85,7 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, frame: sys.exit(f"bench: ended by signal {received}"))
     become_subreaper()
-    enter_mount_namespace()
+    enter_namespaces()
     directory = tempfile.mkdtemp(prefix="crd-bench.", dir=arguments.dir)
     try:
         take_private_run(directory)

@@ -61,12 +61,19 @@ class EngineWorld {
     world->inventory_ =
         TRY(Inventory::Open(TRY(store::Store::Open(world->directory_ / "crd.db")), world->clock_));
     world->images_ = TRY(ImageStore::Open(world->directory_.path()));
+    world->networks_ = std::make_unique<Networks>(*world->inventory_, world->clock_);
+    world->pins_ = std::make_unique<NetnsPins>(world->directory_.path());
+    world->reservations_ = std::make_unique<Reservations>(
+        *world->inventory_, *world->networks_, *world->pins_, world->watcher_, world->clock_);
     world->containers_ = std::make_unique<Containers>(
         *world->inventory_, world->children_, world->watcher_, world->keeper_, world->clock_);
     world->engine_ =
         std::make_unique<Engine>(EngineParts{.inventory = *world->inventory_,
                                              .images = *world->images_,
                                              .containers = *world->containers_,
+                                             .networks = *world->networks_,
+                                             .reservations = *world->reservations_,
+                                             .pins = *world->pins_,
                                              .children = world->children_,
                                              .criu = world->criu_,
                                              .clock = world->clock_,
@@ -114,6 +121,9 @@ class EngineWorld {
   FakeCriu criu_{children_};
   std::unique_ptr<Inventory> inventory_;
   std::unique_ptr<ImageStore> images_;
+  std::unique_ptr<Networks> networks_;
+  std::unique_ptr<NetnsPins> pins_;
+  std::unique_ptr<Reservations> reservations_;
   std::unique_ptr<Containers> containers_;
   std::unique_ptr<Engine> engine_;
 };

@@ -65,6 +65,7 @@ void IntegrationTest::TearDown() {
   ExpectRecordsAreTrue();
   for (const v1::Checkpoint& checkpoint : api_->Checkpoints(/*all=*/true))
     EXPECT_THAT(api_->Delete(checkpoint.id()), Worked());
+  EXPECT_THAT(FilesIn(crd_.state() + "/netns"), ::testing::IsEmpty()) << "namespaces are left";
   EXPECT_THAT(OwnNetwork::Tables(reaper_), ::testing::IsEmpty()) << "network locks are left";
   EXPECT_EQ(StopCrd(), (ExitStatus{.code = 0})) << "crd did not stop well";
   ExpectDatabaseIsSound();
@@ -92,6 +93,7 @@ bool IntegrationTest::Restart() {
 std::string IntegrationTest::Checkpointed(Victim& victim, const std::vector<std::string>& options) {
   Crctl::Words words = {"checkpoint", "--pid", victim.PidText()};
   words.insert(words.end(), options.begin(), options.end());
+  words.insert(words.end(), {"--network-mode", network_mode_});
   const Outcome outcome = crctl_(words);
   EXPECT_EQ(outcome.exit, 0) << ::testing::PrintToString(outcome);
   const bool runs_on =
@@ -221,6 +223,7 @@ void IntegrationTest::SignalPid(pid_t pid, int signal) {
 v1::CheckpointRequest IntegrationTest::CheckpointOf(const Victim& victim) {
   v1::CheckpointRequest request;
   request.set_pid(victim.pid());
+  request.set_network_keeping(v1::NETWORK_KEEPING_RELEASE);
   return request;
 }
 

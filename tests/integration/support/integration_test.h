@@ -87,6 +87,8 @@ class IntegrationTest : public ::testing::Test {
   // Names of files in a directory, sorted.
   static std::vector<std::string> FilesIn(const std::string& directory);
 
+  // Of checkpoints by Checkpointed(): namespaces that end with their trees, by default.
+  std::string network_mode_ = "release";
   OwnNetwork network_;
   ChildReaper reaper_;
   TempDir dir_;

@@ -34,6 +34,8 @@ TEST(States, ChangeByTheTableAndInNoOtherWay) {
                                                 T::kRestoring, T::kExited, T::kLost});
   using O = OperationState;
   ExpectExactlyTheTable(kOperationTransitions, {O::kRunning, O::kSucceeded, O::kFailed});
+  using R = ReservationState;
+  ExpectExactlyTheTable(kReservationTransitions, {R::kActive, R::kHeld, R::kReleased});
 }
 
 TEST(States, KeepTheirNames) {
@@ -46,6 +48,10 @@ TEST(States, KeepTheirNames) {
        {ContainerState::kRunning, ContainerState::kCheckpointing, ContainerState::kCheckpointed,
         ContainerState::kRestoring, ContainerState::kExited, ContainerState::kLost}) {
     EXPECT_EQ(ParseContainerState(Name(state)), state);
+  }
+  for (const auto state :
+       {ReservationState::kActive, ReservationState::kHeld, ReservationState::kReleased}) {
+    EXPECT_EQ(ParseReservationState(Name(state)), state);
   }
   EXPECT_EQ(ParseCheckpointState("frozen"), std::nullopt);
 }
