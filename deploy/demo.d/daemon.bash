@@ -100,6 +100,7 @@ remove_network_lock() {
 }
 
 end_programs() {
+  [ -z "$box" ] || container_stop "$box"
   [ -z "$tree_pid" ] || tree_stop "$dir/tree"
   if [ -n "$redis_pid" ] && grep -aq "redis-server 127.0.0.1:$redis_port" "/proc/$redis_pid/cmdline"; then
     kill -KILL "$redis_pid"
