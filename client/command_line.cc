@@ -35,6 +35,7 @@ constexpr std::array kCommands = {
     CommandEntry{"forget", nullptr, "Drop the records of containers that have ended", AddForget},
     CommandEntry{"check", nullptr, "Tell what is in the way of a checkpoint or restore", AddCheck},
     CommandEntry{"verify", nullptr, "Look for damage in a checkpoint", AddVerify},
+    CommandEntry{"import-images", nullptr, "Take images of criu, runc or crun in", AddImportImages},
     CommandEntry{"rm", nullptr, "Remove checkpoints", AddRm},
     CommandEntry{"network", nullptr, "Networks, and who has which address", AddNetwork},
     CommandEntry{"info", nullptr, "Tell about crd", AddInfo},

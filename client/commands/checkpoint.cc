@@ -80,6 +80,9 @@ void AddCheckpoint(CLI::App& app, Command& chosen) {
       ->option_text("NAME");
   AddDumpFlags(app, *args->request.mutable_options());
   AddNetworkOptions(app, args->request);
+  app.add_flag_callback(
+      "--force", [args] { args->request.set_force(true); },
+      "End a container of an engine's, which then takes its root and network down");
   app.footer(
       "Prints the checkpoint's id. The tree ends, unless --leave-running is given. --timeout\n"
       "limits the whole operation; when it passes, and on Ctrl-C, everything is undone and the\n"
@@ -89,7 +92,8 @@ void AddCheckpoint(CLI::App& app, Command& chosen) {
       "  crctl checkpoint --pid 4711 --name before-upgrade --leave-running\n"
       "  crctl checkpoint web --tcp-established --timeout 30s\n"
       "  crctl checkpoint web --runtime runc --leave-running\n"
-      "  crctl checkpoint web --network-mode release --reserve-for 24h");
+      "  crctl checkpoint web --network-mode release --reserve-for 24h\n"
+      "  crctl checkpoint my-podman-container --leave-running");
   app.callback(
       [args, &chosen] { chosen = [args](Session& session) { return Run(session, *args); }; });
 }

@@ -24,6 +24,7 @@ void AddWait(CLI::App& app, Command& chosen);
 void AddKill(CLI::App& app, Command& chosen);
 void AddForget(CLI::App& app, Command& chosen);
 void AddCheck(CLI::App& app, Command& chosen);
+void AddImportImages(CLI::App& app, Command& chosen);
 void AddVerify(CLI::App& app, Command& chosen);
 void AddRm(CLI::App& app, Command& chosen);
 void AddNetwork(CLI::App& app, Command& chosen);

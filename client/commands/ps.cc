@@ -40,10 +40,17 @@ std::string Render(const v1::ListContainersResponse& list) {
 }
 
 std::string Render(const v1::ListRuntimeContainersResponse& list) {
-  Table table({{"ID"}, {"RUNTIME"}, {"STATUS"}, {"PID", Table::Align::kRight}, {"BUNDLE"}});
+  Table table({{"ID"},
+               {"NAME"},
+               {"ENGINE"},
+               {"RUNTIME"},
+               {"STATUS"},
+               {"PID", Table::Align::kRight},
+               {"BUNDLE"}});
   for (const v1::RuntimeContainer& container : list.containers()) {
-    table.Add({container.id(), container.runtime(), container.status(),
-               container.pid() == 0 ? "" : std::to_string(container.pid()), container.bundle()});
+    table.Add({container.id(), container.name(), container.engine(), container.runtime(),
+               container.status(), container.pid() == 0 ? "" : std::to_string(container.pid()),
+               container.bundle()});
   }
   return table.Render();
 }

@@ -98,9 +98,9 @@ Result<void> Checkpointing::Prepare() {
   if (!request_.name.empty() && !IsValidName(request_.name)) {
     return errors::InvalidName("checkpoint", request_.name);
   }
-  InspectedTarget inspected =
-      TRY(InspectTarget(TRY(ResolveTarget(parts_, request_.target)), request_.options,
-                        {.self = ::getpid(), .busy = claims_.BusyPids(operation_.id())}));
+  InspectedTarget inspected = TRY(InspectTarget(
+      TRY(ResolveTarget(parts_, request_.target)), request_.options,
+      {.self = ::getpid(), .busy = claims_.BusyPids(operation_.id()), .force = request_.force}));
   preflight_ = std::move(inspected.preflight);
   if (!preflight_->obstacles.empty()) return errors::CannotBeDumped(preflight_->obstacles);
   target_.emplace(TRY(OpenTarget(parts_, preflight_->tree.root())));

@@ -7,11 +7,13 @@
 #include "daemon/core/checkpoint.h"
 #include "daemon/core/damage.h"
 #include "daemon/core/errors.h"
+#include "daemon/core/import.h"
 #include "daemon/core/json.h"
 #include "daemon/core/network_lock.h"
 #include "daemon/core/restorable.h"
 #include "daemon/core/restore.h"
 #include "daemon/core/target.h"
+#include "daemon/runtime/engine.h"
 #include "daemon/runtime/find.h"
 
 namespace crd {
@@ -25,6 +27,7 @@ std::string Describe(const CheckpointRequest& request) {
   nlohmann::json json = {{"name", request.name}, {"options", ToJson(request.options)}};
   if (request.keeping != Keeping::kHold) json["keeping"] = Name(request.keeping);
   if (request.reserve_for.count() != 0) json["reserve_for"] = request.reserve_for.count();
+  if (request.force) json["force"] = true;
   if (const auto* pid = std::get_if<pid_t>(&request.target)) {
     json["pid"] = *pid;
   } else if (const auto* wanted = std::get_if<RuntimeTarget>(&request.target)) {
@@ -34,6 +37,13 @@ std::string Describe(const CheckpointRequest& request) {
   } else {
     json["container"] = std::get<std::string>(request.target);
   }
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string Describe(const ImportRequest& request) {
+  const nlohmann::json json = {{"import", request.directory},  {"name", request.name},
+                               {"bundle", request.bundle},     {"runtime", request.runtime},
+                               {"runtime_root", request.root}, {"container", request.container}};
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -125,6 +135,12 @@ Result<std::shared_ptr<Operation>> Engine::StartRestore(const RestoreRequest& re
   return Begin(
       OperationKind::kRestore, request.request_id, Describe(request), request.timeout,
       [this, request](Operation& operation) { RunRestore(parts_, claims_, operation, request); });
+}
+
+Result<std::shared_ptr<Operation>> Engine::StartImport(const ImportRequest& request) {
+  // What it makes is a checkpoint, and a crd that dies meanwhile leaves the same to be undone.
+  return Begin(OperationKind::kCheckpoint, request.request_id, Describe(request), request.timeout,
+               [this, request](Operation& operation) { RunImport(parts_, operation, request); });
 }
 
 Result<std::vector<Obstacle>> Engine::Check(const CheckRequest& request) {
@@ -227,12 +243,15 @@ RuntimeContainers Engine::ListRuntimeContainers(const std::string& root) const {
   RuntimeContainers list{.problems = std::move(found.problems)};
   for (runtime::Container& container : found.containers) {
     const bool stopped = container.status == runtime::Status::kStopped;
+    runtime::EngineContainer engine = runtime::FindEngine(container.state);
     list.containers.push_back({.id = std::move(container.state.id),
                                .runtime = std::string(runtime::KindName(container.state.kind)),
                                .status = std::string(runtime::StatusName(container.status)),
                                .pid = stopped ? 0 : container.state.pid,
                                .bundle = std::move(container.state.bundle),
-                               .state_path = std::move(container.state.path)});
+                               .state_path = std::move(container.state.path),
+                               .engine = std::move(engine.engine),
+                               .name = std::move(engine.name)});
   }
   return list;
 }

@@ -40,6 +40,8 @@ struct RuntimeContainer {
   pid_t pid = 0;  // 0 when it is stopped
   std::string bundle;
   std::string state_path;
+  std::string engine;  // whose it is, and what that one calls it
+  std::string name;
 };
 struct RuntimeContainers {
   std::vector<RuntimeContainer> containers;
@@ -54,6 +56,7 @@ class Engine {
 
   Result<std::shared_ptr<Operation>> StartCheckpoint(const CheckpointRequest& request);
   Result<std::shared_ptr<Operation>> StartRestore(const RestoreRequest& request);
+  Result<std::shared_ptr<Operation>> StartImport(const ImportRequest& request);
   // Everything in the way, empty if nothing is known to be. A target or checkpoint that does not
   // exist is an error.
   Result<std::vector<Obstacle>> Check(const CheckRequest& request);

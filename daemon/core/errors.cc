@@ -152,6 +152,31 @@ Error ImagesUnwritable(std::string_view directory, const Error& why) {
           .sys_errno = why.sys_errno};
 }
 
+Error ImagesUnreadable(std::string_view directory, const Error& why) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "IMAGES_UNREADABLE",
+          .message = fmt::format("import the images in '{}': {}", directory, why.message),
+          .hint = "give a directory that holds what CRIU has written, and nothing but files",
+          .sys_errno = why.sys_errno};
+}
+
+Error ImagesIncomplete(std::string_view directory, const Error& why) {
+  return {.code = why.code,
+          .reason = "IMAGES_INCOMPLETE",
+          .message = fmt::format("import the images in '{}': {}", directory, why.message),
+          .hint = why.code == Code::kUnimplemented
+                      ? why.hint
+                      : "they could not be restored: make them again, or copy all of them"};
+}
+
+Error ImagesNeedBundle(std::string_view directory) {
+  return {.code = Code::kInvalidArgument,
+          .reason = "IMAGES_NEED_BUNDLE",
+          .message = fmt::format(
+              "the images in '{}' are a container's: they have mounts of its own", directory),
+          .hint = "say of which bundle they are (--bundle)"};
+}
+
 Error ImagesDamaged(const CheckpointId& id, const std::vector<std::string>& damages) {
   return {
       .code = Code::kDataLoss,

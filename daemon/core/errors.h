@@ -45,6 +45,10 @@ Error ShuttingDown();
 Error NoRoom(std::uint64_t needed_bytes, std::uint64_t free_bytes, std::string_view directory);
 // Why they cannot be put into their directory; the code is why's.
 Error ImagesUnwritable(std::string_view directory, const Error& why);
+// Images of somebody else's, which are to be imported.
+Error ImagesUnreadable(std::string_view directory, const Error& why);
+Error ImagesIncomplete(std::string_view directory, const Error& why);
+Error ImagesNeedBundle(std::string_view directory);
 Error ImagesDamaged(const CheckpointId& id, const std::vector<std::string>& damages);
 
 // CRIU and the tree.

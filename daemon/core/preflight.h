@@ -52,6 +52,8 @@ struct PreflightContext {
   std::map<pid_t, OperationId> busy;  // processes that other operations work on
   // The tree is a container's: it may have mount and pid namespaces of its own.
   bool container = false;
+  // Whatever an engine does with the container afterwards.
+  bool force = false;
 };
 
 // Looks at a tree as CRIU 4.2 will, without touching or stopping it: reads /proc, and the kernel's

@@ -32,6 +32,7 @@ struct CheckpointRequest {
   Target target;
   std::string name;
   criu::DumpOptions options;
+  bool force = false;                    // also ends a container that an engine then cleans up
   std::chrono::microseconds timeout{0};  // 0: the default
   // What keeps the addresses of a tree with a network namespace of its own, and for how long.
   Keeping keeping = Keeping::kHold;
@@ -78,6 +79,19 @@ struct RestoreRequest {
   bool tcp_established = false;
   bool tcp_close = false;
   NetworkChoice network;
+  std::chrono::microseconds timeout{0};
+};
+
+// Images that somebody else made, into the inventory.
+struct ImportRequest {
+  std::string request_id;
+  std::string directory;
+  std::string name;
+  // Of a container's; empty: a plain tree's.
+  std::string bundle;
+  std::string runtime;    // "runc", "crun"; empty: runc
+  std::string root;       // its state directory; empty: its default
+  std::string container;  // the id that it has there; empty: the name of the bundle's directory
   std::chrono::microseconds timeout{0};
 };
 

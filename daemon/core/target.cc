@@ -51,7 +51,7 @@ void Add(const runtime::OutsideFile& file, Preflight& preflight) {
 }
 
 Result<void> AddContainer(const runtime::Container& container, const criu::DumpOptions& options,
-                          InspectedTarget& inspected) {
+                          bool force, InspectedTarget& inspected) {
   Preflight& preflight = inspected.preflight;
   std::vector<pid_t> pids;
   for (const TreeProcess& process : preflight.tree.processes()) pids.push_back(process.pid);
@@ -59,7 +59,7 @@ Result<void> AddContainer(const runtime::Container& container, const criu::DumpO
   for (runtime::ContainerObstacle& obstacle : description.obstacles) {
     preflight.obstacles.push_back({.pid = obstacle.pid, .error = std::move(obstacle.error)});
   }
-  if (!description.engine.empty() && !options.leave_running) {
+  if (!description.engine.empty() && !options.leave_running && !force) {
     preflight.obstacles.push_back(
         {.error = runtime::refusal::EngineWouldClean(container.state.id, description.engine)});
   }
@@ -117,7 +117,7 @@ Result<InspectedTarget> InspectTarget(const ResolvedTarget& target,
     TRY(runtime::Describe(*target.container, {}));
   }
   InspectedTarget inspected{.preflight = TRY(InspectTree(target.pid, options, context))};
-  if (target.container) TRY(AddContainer(*target.container, options, inspected));
+  if (target.container) TRY(AddContainer(*target.container, options, context.force, inspected));
   return inspected;
 }
 

@@ -229,6 +229,8 @@ v1::RuntimeContainer ToProto(const RuntimeContainer& container) {
   message.set_pid(container.pid);
   message.set_bundle(ValidUtf8(container.bundle));
   message.set_state_path(ValidUtf8(container.state_path));
+  message.set_engine(container.engine);
+  message.set_name(ValidUtf8(container.name));
   return message;
 }
 

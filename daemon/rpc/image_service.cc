@@ -1,6 +1,7 @@
 #include "daemon/rpc/image_service.h"
 
 #include "daemon/rpc/convert.h"
+#include "daemon/rpc/operation_stream.h"
 #include "daemon/rpc/parse.h"
 
 namespace crd::rpc {
@@ -23,6 +24,22 @@ grpc::Status ImageService::Verify(grpc::ServerContext* context, const v1::Verify
     const std::string directory = engine_.CheckpointDirectory(verified.checkpoint.id);
     *response->mutable_checkpoint() = ToProto(verified.checkpoint, directory);
     for (const Damage& damage : verified.damages) *response->add_damages() = ToProto(damage);
+    return {};
+  });
+}
+
+grpc::Status ImageService::ImportImages(grpc::ServerContext* context,
+                                        const v1::ImportImagesRequest* request,
+                                        grpc::ServerWriter<v1::ImportImagesResponse>* writer) {
+  return calls_.Change(*context, "ImageService.ImportImages", [&]() -> Result<void> {
+    const ImportRequest asked = TRY(Parse(*request));
+    const auto operation = TRY(engine_.StartImport(asked));
+    const OperationRecord ended = TRY(StreamOperation(*operation, *context, *writer));
+    const CheckpointRecord checkpoint =
+        TRY(engine_.inventory().FindCheckpoint(ended.checkpoint_id.str()));
+    v1::ImportImagesResponse last;
+    *last.mutable_checkpoint() = ToProto(checkpoint, engine_.CheckpointDirectory(checkpoint.id));
+    writer->WriteLast(last, grpc::WriteOptions());
     return {};
   });
 }

@@ -15,6 +15,8 @@ class ImageService final : public v1::ImageService::Service {
                       v1::DeleteResponse* response) override;
   grpc::Status Verify(grpc::ServerContext* context, const v1::VerifyRequest* request,
                       v1::VerifyResponse* response) override;
+  grpc::Status ImportImages(grpc::ServerContext* context, const v1::ImportImagesRequest* request,
+                            grpc::ServerWriter<v1::ImportImagesResponse>* writer) override;
 
  private:
   Engine& engine_;

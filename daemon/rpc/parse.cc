@@ -111,6 +111,7 @@ Result<CheckpointRequest> Parse(const v1::CheckpointRequest& message) {
                             .target = pid_t{0},
                             .name = message.name(),
                             .options = ParseOptions(message.options()),
+                            .force = message.force(),
                             .timeout = TRY(ParseTimeout(message.timeout_us())),
                             .reserve_for = TRY(ParseReserveFor(message.reserve_for_us()))};
   if (message.network_keeping() == v1::NETWORK_KEEPING_RELEASE) request.keeping = Keeping::kRelease;
@@ -177,6 +178,37 @@ Result<RestoreRequest> Parse(const v1::RestoreRequest& message) {
 
 Result<std::string> Parse(const v1::ListRuntimeContainersRequest& message) {
   return ParseRuntimeRoot(message.runtime_root());
+}
+
+Result<ImportRequest> Parse(const v1::ImportImagesRequest& message) {
+  for (const std::string* path : {&message.directory(), &message.bundle()}) {
+    if (path == &message.bundle() && path->empty()) continue;
+    const bool usable =
+        path->starts_with('/') && path->size() < PATH_MAX && path->find('\0') == std::string::npos;
+    if (!usable) {
+      return errors::InvalidRequest(fmt::format("'{}' is no absolute path", *path),
+                                    "images and bundles are found by paths on the daemon's host");
+    }
+  }
+  if (!message.runtime().empty() && message.runtime() != "runc" && message.runtime() != "crun") {
+    return errors::InvalidRequest(
+        fmt::format("'{}' is no runtime that crd knows", message.runtime()),
+        "runtimes are runc and crun");
+  }
+  const bool of_container =
+      !message.runtime().empty() || !message.runtime_root().empty() || !message.container().empty();
+  if (of_container && message.bundle().empty()) {
+    return errors::InvalidRequest("a runtime is named, but no bundle",
+                                  "a container's images need its bundle");
+  }
+  return ImportRequest{.request_id = TRY(ParseRequestId(message.request_id())),
+                       .directory = message.directory(),
+                       .name = message.name(),
+                       .bundle = message.bundle(),
+                       .runtime = message.runtime(),
+                       .root = TRY(ParseRuntimeRoot(message.runtime_root())),
+                       .container = message.container(),
+                       .timeout = TRY(ParseTimeout(message.timeout_us()))};
 }
 
 Result<CheckRequest> Parse(const v1::CheckRequest& message) {

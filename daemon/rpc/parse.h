@@ -25,6 +25,7 @@ Result<NetworkRequest> Parse(const v1::CreateNetworkRequest& message);
 Result<ReserveRequest> Parse(const v1::ReserveRequest& message);
 // The state directory to look into besides; may be empty.
 Result<std::string> Parse(const v1::ListRuntimeContainersRequest& message);
+Result<ImportRequest> Parse(const v1::ImportImagesRequest& message);
 
 // A key that is not empty. `subject` is what it names: "checkpoint".
 Result<std::string> ParseKey(std::string_view subject, const std::string& key);

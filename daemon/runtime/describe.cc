@@ -10,6 +10,7 @@
 #include "daemon/base/files.h"
 #include "daemon/base/proc.h"
 #include "daemon/runtime/bundle.h"
+#include "daemon/runtime/engine.h"
 #include "daemon/runtime/mount_plan.h"
 #include "daemon/runtime/network.h"
 #include "daemon/runtime/refusals.h"
@@ -51,19 +52,13 @@ class Describer {
     TRY(LookAtNamespaces(bundle));
     TRY(LookAtCgroups());
     LookForStrangers();
-    description_.engine = EngineOf(bundle);
+    description_.engine = FindEngine(state_, bundle).engine;
     description_.files = FindOutsideFiles(tree_, mounts);
     return std::move(description_);
   }
 
  private:
   void Add(pid_t pid, Error error) { description_.obstacles.push_back({pid, std::move(error)}); }
-
-  [[nodiscard]] std::string EngineOf(const Bundle& bundle) const {
-    if (!bundle.engine.empty()) return bundle.engine;
-    if (state_.path.starts_with("/run/docker/")) return "docker";
-    return state_.path.starts_with("/run/containerd/") ? "containerd" : "";
-  }
 
   // Links are not followed: a mountpoint is never one, but what was mounted over may have been
   // exchanged for one.

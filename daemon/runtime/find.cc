@@ -9,6 +9,7 @@
 #include "daemon/base/files.h"
 #include "daemon/base/proc.h"
 #include "daemon/runtime/cgroups.h"
+#include "daemon/runtime/engine.h"
 #include "daemon/runtime/freezer.h"
 #include "daemon/runtime/refusals.h"
 #include "daemon/runtime/runtime_state.h"
@@ -63,6 +64,18 @@ std::vector<std::string> Ids(const std::string& root) {
   return names.ok() ? std::move(*names) : std::vector<std::string>();
 }
 
+// What engines call their containers.
+std::vector<Container> FindByName(const std::vector<std::string>& roots, const Wanted& wanted) {
+  std::vector<Container> fitting;
+  for (Container& container : List(roots).containers) {
+    if (wanted.kind && container.state.kind != *wanted.kind) continue;
+    if (!wanted.key.empty() && FindEngine(container.state).name == wanted.key) {
+      fitting.push_back(std::move(container));
+    }
+  }
+  return fitting;
+}
+
 std::string Describe(const Container& container) {
   return fmt::format("{} ({})", container.state.id, container.state.path);
 }
@@ -114,7 +127,8 @@ Result<std::optional<Container>> Find(const std::vector<std::string>& roots, con
       (id == wanted.key ? exact : beginning).push_back(*std::move(read));
     }
   }
-  std::vector<Container>& fitting = exact.empty() ? beginning : exact;
+  std::vector<Container> named = exact.empty() ? FindByName(roots, wanted) : exact;
+  std::vector<Container>& fitting = named.empty() ? beginning : named;
   if (fitting.empty()) return std::optional<Container>();
   if (fitting.size() == 1) return std::optional(std::move(fitting.front()));
   std::vector<std::string> names;

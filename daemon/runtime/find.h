@@ -28,7 +28,7 @@ struct Found {
 Found List(const std::vector<std::string>& roots);
 
 struct Wanted {
-  std::string_view key;      // id, or a prefix of one; ids in full win
+  std::string_view key;      // id, an engine's name, or a prefix of an id; the first that fits wins
   std::optional<Kind> kind;  // only this runtime's
 };
 // Empty if none fits. RUNTIME_AMBIGUOUS; the error of a state that is in the way of an answer: one

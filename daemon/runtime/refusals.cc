@@ -57,13 +57,16 @@ Error NotRunning(const RuntimeState& state, Status status) {
 }
 
 Error EngineWouldClean(std::string_view id, std::string_view engine) {
-  return {
-      .code = Code::kFailedPrecondition,
-      .reason = "ENGINE_WOULD_CLEAN",
-      .message = fmt::format("container '{}' is {}'s, which takes down its root file system and "
-                             "network when it ends",
-                             id, engine),
-      .hint = "checkpoint it with --leave-running, or with the engine's own command"};
+  return {.code = Code::kFailedPrecondition,
+          .reason = "ENGINE_WOULD_CLEAN",
+          .message = fmt::format(
+              "container '{0}' is {1}'s: when it ends, {1} takes down its root file system and its "
+              "network, addresses included, and calls it exited. It can be restored only where "
+              "somebody has made them again",
+              id, engine),
+          .hint =
+              "checkpoint it with --leave-running, or with the engine's own command; --force "
+              "ends it all the same"};
 }
 
 Error ConsoleUnsupported(const RuntimeState& state) {
@@ -136,6 +139,15 @@ Error ExecedProcess(const RuntimeState& state, pid_t pid, std::string_view comma
           .message = fmt::format("process {} ({}) was started in container '{}' from outside", pid,
                                  command, state.id),
           .hint = "it is not part of the container's tree and would be lost: end it first"};
+}
+
+Error RuntimeFailed(Kind kind, std::string_view what, std::string_view words) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "RUNTIME_FAILED",
+          .message = fmt::format("{} {}: {}", KindName(kind), what, words),
+          .hint =
+              "the container is made of its bundle by its runtime, which must be able to: give "
+              "an id that is free, and the bundle that the images were made of"};
 }
 
 Error RuntimeForgot(std::string_view id, std::string_view state_path) {

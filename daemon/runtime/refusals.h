@@ -31,6 +31,9 @@ Error NestedCgroup(const RuntimeState& state, std::string_view directory);
 Error NoCgroup(const RuntimeState& state);
 Error ExecedProcess(const RuntimeState& state, pid_t pid, std::string_view command);
 
+// Importing. `words`: the runtime's own.
+Error RuntimeFailed(Kind kind, std::string_view what, std::string_view words);
+
 // Restoring.
 Error RuntimeForgot(std::string_view id, std::string_view state_path);
 Error StillRuns(const RuntimeState& state);

@@ -18,7 +18,7 @@ _crctl() {
   fi
   COMPREPLY=()
 
-  local commands='checkpoint restore list ls ps show events wait kill forget check verify rm network info version'
+  local commands='checkpoint restore list ls ps show events wait kill forget check verify import-images rm network info version'
   local dump='--leave-running --tcp-established --file-locks --ext-unix-sk --shell-job --link-remap
     --tcp-skip-in-flight --ghost-limit'
   local options='--socket --json --timeout --help'
@@ -34,7 +34,7 @@ _crctl() {
   done
 
   case $prev in
-    --socket | --log | --pidfile | --root)
+    --socket | --log | --pidfile | --root | --bundle)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       return ;;
@@ -49,7 +49,7 @@ _crctl() {
         mapfile -t COMPREPLY < <(compgen -W 'runc crun' -- "$cur")
         return
       fi ;;
-    --timeout | --name | --ghost-limit | --since | --reserve-for | --subnet | --gateway | --mac | --for)
+    --timeout | --name | --ghost-limit | --since | --id | --reserve-for | --subnet | --gateway | --mac | --for)
       return ;;
   esac
 
@@ -57,7 +57,7 @@ _crctl() {
   case $command in
     '') options="$options --version $commands" ;;
     checkpoint)
-      options="$options --pid --name --runtime --root --network-mode --reserve-for $dump" containers=yes
+      options="$options --pid --name --runtime --root --force --network-mode --reserve-for $dump" containers=yes
       if [ "$prev" = --network-mode ]; then
         mapfile -t COMPREPLY < <(compgen -W 'hold release' -- "$cur")
         return
@@ -78,6 +78,7 @@ _crctl() {
       [[ $cur = -* || $prev != network ]] ||
         mapfile -t COMPREPLY < <(compgen -W 'ls create rm reservations reserve release' -- "$cur")
       [[ $cur = -* ]] || return 0 ;;
+    import-images) options="$options --bundle --name --runtime --root --id" ;;
   esac
   local candidates=$options
   if [[ $cur != -* ]]; then
