@@ -89,6 +89,8 @@ def main():
     directory = tempfile.mkdtemp(prefix="crd-bench.", dir=arguments.dir)
     try:
         take_private_run(directory)
+        # CRIU asks the kernel what it can do over the loopback.
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         describe_host(arguments.criu)
         measure(arguments, directory)
     except Failed as failure:
