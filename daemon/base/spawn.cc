@@ -44,6 +44,7 @@ struct Prepared {
   const rlimit* limit = nullptr;
   bool new_session = false;
   UniqueFd complaint;  // takes errno if the program cannot be started
+  UniqueFd enter;      // cgroup.procs of the cgroup to move to; invalid: none
 };
 
 Result<UniqueFd> MoveAboveTargets(FdRef source, const std::string& program) {
@@ -77,6 +78,7 @@ bool Become(const Prepared& prepared) {
   sigset_t none;
   ::sigemptyset(&none);
   if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return false;
+  if (prepared.enter.valid() && ::write(prepared.enter.get(), "0", 1) != 1) return false;
   if (prepared.new_session && ::setsid() < 0) return false;
   for (const auto& [source, target] : prepared.descriptors) {
     if (::dup2(source.get(), target) < 0) return false;
@@ -94,6 +96,30 @@ bool Become(const Prepared& prepared) {
   ::_exit(127);
 }
 
+Result<pid_t> Clone(const Prepared& prepared, FdRef cgroup) {
+  // Not CLONE_VM, which needs a stack of its own: to copy our page tables costs 0.2 ms.
+  clone_args arguments{};
+  arguments.flags = CLONE_VFORK | CLONE_CLEAR_SIGHAND;
+  arguments.exit_signal = SIGCHLD;
+  if (cgroup.valid()) {
+    arguments.flags |= CLONE_INTO_CGROUP;
+    arguments.cgroup = static_cast<__u64>(cgroup.get());
+  }
+  const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (pid < 0) return Error::Errno("make a process for '{}'", prepared.argv[0]);
+  if (pid == 0) RunChild(prepared);
+  return static_cast<pid_t>(pid);
+}
+
+// Linux 6.18 kills whoever is born in a cgroup that was ever killed whole (cgroup.kill) by a parent
+// in another that was not: it compares the kills of both. To move there is allowed.
+bool WasKilledAtBirth(pid_t pid) {
+  siginfo_t info{};
+  if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+    return false;
+  return info.si_pid == pid && info.si_code == CLD_KILLED && info.si_status == SIGKILL;
+}
+
 }  // namespace
 
 Result<pid_t> Spawn(const LaunchSpec& spec, const std::optional<rlimit>& descriptor_limit) {
@@ -105,24 +131,21 @@ Result<pid_t> Spawn(const LaunchSpec& spec, const std::optional<rlimit>& descrip
   theirs.reset();
   if (descriptor_limit) prepared.limit = &*descriptor_limit;
 
-  // Not CLONE_VM, which needs a stack of its own: to copy our page tables costs 0.2 ms.
-  clone_args arguments{};
-  arguments.flags = CLONE_VFORK | CLONE_CLEAR_SIGHAND;
-  arguments.exit_signal = SIGCHLD;
-  if (spec.cgroup.valid()) {
-    arguments.flags |= CLONE_INTO_CGROUP;
-    arguments.cgroup = static_cast<__u64>(spec.cgroup.get());
+  pid_t pid = TRY(Clone(prepared, spec.cgroup));
+  if (spec.cgroup.valid() && WasKilledAtBirth(pid)) {
+    ::waitpid(pid, nullptr, 0);
+    const UniqueFd procs(::openat(spec.cgroup.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
+    if (!procs.valid()) return Error::Errno("open cgroup.procs to start '{}' there", spec.argv[0]);
+    prepared.enter = TRY(MoveAboveTargets(procs.ref(), spec.argv[0]));
+    pid = TRY(Clone(prepared, FdRef(-1)));
   }
-  const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
-  if (pid < 0) return Error::Errno("make a process for '{}'", spec.argv[0]);
-  if (pid == 0) RunChild(prepared);
   prepared.complaint.reset();
   int reason = 0;
   if (::read(complaint.get(), &reason, sizeof reason) == sizeof reason) {
-    ::waitpid(static_cast<pid_t>(pid), nullptr, 0);
+    ::waitpid(pid, nullptr, 0);
     return Error::FromErrno(reason, fmt::format("start '{}'", spec.argv[0]));
   }
-  return static_cast<pid_t>(pid);
+  return pid;
 }
 
 }  // namespace crd

@@ -148,5 +148,20 @@ TEST(Cgroup, EndsEverythingInIt) {
   EXPECT_EQ(*child->Wait(Soon()), (ExitStatus{.code = {}, .signal = SIGKILL}));
 }
 
+TEST(Cgroup, TakesNewOnesAfterEverybodyInItWasEnded) {
+  const auto parent = CgroupOf(0);
+  ASSERT_THAT(parent, IsOk());
+  auto cgroup = Cgroup::Create(*parent, "crd-test-again-" + std::to_string(::getpid()));
+  ASSERT_THAT(cgroup, IsOk());
+  ASSERT_THAT(cgroup->Kill(), IsOk());
+  Children children;
+  auto child = children.Launch({.argv = {"/bin/sleep", "60"}, .cgroup = cgroup->directory()});
+  ASSERT_THAT(child, IsOk());
+  EXPECT_EQ(*cgroup->Pids(), std::vector<pid_t>{child->pid()});
+  EXPECT_EQ(*CgroupOf(child->pid()), cgroup->path());
+  ASSERT_THAT(cgroup->Destroy(Soon()), IsOk());
+  EXPECT_EQ(*child->Wait(Soon()), (ExitStatus{.code = {}, .signal = SIGKILL}));
+}
+
 }  // namespace
 }  // namespace crd
