@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,6 +36,9 @@ std::vector<char*> CleanEnvironment() {
   return kept;
 }
 
+// What a child tells before anything else; whatever follows is the errno that it failed with.
+constexpr int kAlive = 0;
+
 // What the child needs, allocated before it exists: another thread may hold the allocator's lock
 // for ever in its copy of our memory.
 struct Prepared {
@@ -43,7 +47,7 @@ struct Prepared {
   std::vector<std::pair<UniqueFd, int>> descriptors;
   const rlimit* limit = nullptr;
   bool new_session = false;
-  UniqueFd complaint;  // takes errno if the program cannot be started
+  UniqueFd complaint;  // takes what the child tells
   UniqueFd enter;      // cgroup.procs of the cgroup to move to; invalid: none
 };
 
@@ -88,11 +92,13 @@ bool Become(const Prepared& prepared) {
   return false;
 }
 
+void Tell(const Prepared& prepared, int number) {
+  static_cast<void>(!::write(prepared.complaint.get(), &number, sizeof number));
+}
+
 [[noreturn]] void RunChild(const Prepared& prepared) {
-  if (!Become(prepared)) {
-    const int reason = errno;
-    static_cast<void>(!::write(prepared.complaint.get(), &reason, sizeof reason));
-  }
+  Tell(prepared, kAlive);
+  if (!Become(prepared)) Tell(prepared, errno);
   ::_exit(127);
 }
 
@@ -111,13 +117,10 @@ Result<pid_t> Clone(const Prepared& prepared, FdRef cgroup) {
   return static_cast<pid_t>(pid);
 }
 
-// Linux 6.18 kills whoever is born in a cgroup that was ever killed whole (cgroup.kill) by a parent
-// in another that was not: it compares the kills of both. To move there is allowed.
-bool WasKilledAtBirth(pid_t pid) {
-  siginfo_t info{};
-  if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0)
-    return false;
-  return info.si_pid == pid && info.si_code == CLD_KILLED && info.si_status == SIGKILL;
+// Whether the child has run at all; it has ended or become the program by now.
+bool HasTold(FdRef complaint) {
+  pollfd told{.fd = complaint.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&told, 1, 0) == 1 && (told.revents & POLLIN) != 0;
 }
 
 }  // namespace
@@ -132,7 +135,9 @@ Result<pid_t> Spawn(const LaunchSpec& spec, const std::optional<rlimit>& descrip
   if (descriptor_limit) prepared.limit = &*descriptor_limit;
 
   pid_t pid = TRY(Clone(prepared, spec.cgroup));
-  if (spec.cgroup.valid() && WasKilledAtBirth(pid)) {
+  // Linux 6.18 kills whoever is born in a cgroup that was ever killed whole (cgroup.kill) by a
+  // parent in another that was not: it compares the kills of both. To move there is allowed.
+  if (spec.cgroup.valid() && !HasTold(complaint.ref())) {
     ::waitpid(pid, nullptr, 0);
     const UniqueFd procs(::openat(spec.cgroup.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
     if (!procs.valid()) return Error::Errno("open cgroup.procs to start '{}' there", spec.argv[0]);
@@ -140,8 +145,10 @@ Result<pid_t> Spawn(const LaunchSpec& spec, const std::optional<rlimit>& descrip
     pid = TRY(Clone(prepared, FdRef(-1)));
   }
   prepared.complaint.reset();
-  int reason = 0;
-  if (::read(complaint.get(), &reason, sizeof reason) == sizeof reason) {
+  int reason = kAlive;
+  while (reason == kAlive && ::read(complaint.get(), &reason, sizeof reason) == sizeof reason) {
+  }
+  if (reason != kAlive) {
     ::waitpid(pid, nullptr, 0);
     return Error::FromErrno(reason, fmt::format("start '{}'", spec.argv[0]));
   }
