@@ -1,5 +1,6 @@
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <variant>
 
@@ -7,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "daemon/base/log.h"
+#include "daemon/console_log.h"
 #include "daemon/daemon.h"
 #include "daemon/options.h"
 
@@ -44,6 +46,8 @@ static int Complain(const Error& error, int exit_status) {
 }  // namespace crd
 
 int main(int argc, char** argv) {
+  // Started by crd itself.
+  if (argc == 2 && std::strcmp(argv[1], "--copy-console") == 0) return crd::CopyConsole();
   try {
     crd::BlockSignals();
     const auto parsed = crd::ParseOptions(argc, argv);

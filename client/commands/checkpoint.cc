@@ -79,6 +79,7 @@ void AddCheckpoint(CLI::App& app, Command& chosen) {
          "A name for the checkpoint")
       ->option_text("NAME");
   AddDumpFlags(app, *args->request.mutable_options());
+  AddKillExec(app, args->request);
   AddNetworkOptions(app, args->request);
   app.add_flag_callback(
       "--force", [args] { args->request.set_force(true); },

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "client/commands/commands.h"
 #include "client/commands/exit_status.h"
@@ -150,6 +151,23 @@ void SetNetwork(v1::RestoreRequest& request, const std::string& text) {
   request.set_netns_path(text.substr(kNetns.size()));
 }
 
+CLI::Validator IsMount() {
+  return CLI::Validator(
+      [](const std::string& text) -> std::string {
+        const std::size_t at = text.find("=/");
+        if (text.starts_with('/') && at != std::string::npos) return "";
+        return fmt::format("'{}' is not /DESTINATION=/SOURCE", text);
+      },
+      "");
+}
+
+void AddMount(const std::string& text, v1::RestoreRequest& request) {
+  v1::MountSource& mount = *request.add_mounts();
+  const std::size_t at = text.find("=/");
+  mount.set_destination(text.substr(0, at));
+  mount.set_source(text.substr(at + 1));
+}
+
 void AddOutputOptions(CLI::App& app, const std::shared_ptr<Args>& args) {
   app.add_flag("--wait", args->wait, "Wait until it ends, and exit as it does");
   CLI::Option* log = app.add_option("--log", args->log,
@@ -161,6 +179,35 @@ void AddOutputOptions(CLI::App& app, const std::shared_ptr<Args>& args) {
                "The tree takes over crctl's stdin, stdout, stderr")
       ->excludes(log);
   app.add_option("--pidfile", args->pid_file, "Write its pid to this file")->option_text("FILE");
+}
+
+void AddContainerOptions(CLI::App& app, const std::shared_ptr<Args>& args) {
+  app.add_option_function<std::string>(
+         "--console-socket",
+         [args](const std::string& path) { args->request.set_console_socket(path); },
+         "Where a container's console is sent, as to `runc run --console-socket`; it goes to the\n"
+         "log otherwise")
+      ->transform(AsAbsolutePath())
+      ->option_text("PATH");
+  app.add_option_function<std::string>(
+         "--bundle", [args](const std::string& path) { args->request.set_bundle(path); },
+         "Into this bundle and its root file system instead of the container's own")
+      ->transform(AsAbsolutePath())
+      ->option_text("DIR");
+  app.add_option_function<std::vector<std::string>>(
+         "--mount",
+         [args](const std::vector<std::string>& mounts) {
+           for (const std::string& mount : mounts) AddMount(mount, args->request);
+         },
+         "Another source for a mount of the container than at the checkpoint; may be repeated")
+      ->check(IsMount())
+      ->allow_extra_args(false)
+      ->option_text("DESTINATION=SOURCE");
+  app.add_option_function<std::string>(
+         "--cgroup-parent",
+         [args](const std::string& path) { args->request.set_cgroup_parent(path); },
+         "Into new cgroups beneath this one, with the limits that the container had")
+      ->option_text("/CGROUP");
 }
 
 }  // namespace
@@ -189,6 +236,7 @@ void AddRestore(CLI::App& app, Command& chosen) {
       ->check(IsNetwork())
       ->option_text("MODE");
   AddOutputOptions(app, args);
+  AddContainerOptions(app, args);
   app.footer(
       "Prints the container's id (not with --inherit-stdio and --wait together: stdout is the\n"
       "tree's own then). With --wait, crctl exits with the tree's exit status, or with 128 + the\n"

@@ -34,4 +34,13 @@ inline void AddTarget(CLI::App& app, Target& target, const std::string& key_name
       ->option_text("DIR");
 }
 
+// Adds --kill-exec. `request` must outlive `app`.
+template <typename Request>
+void AddKillExec(CLI::App& app, Request& request) {
+  app.add_flag_callback(
+      "--kill-exec", [&request] { request.set_kill_exec(true); },
+      "End what was started in a container from outside (`runc exec`) first; it is not part of it\n"
+      "and refused otherwise");
+}
+
 }  // namespace crd::client

@@ -44,6 +44,8 @@ Child::~Child() {
   static_cast<void>(Wait(kNoDeadline));
 }
 
+void Child::LetGo() { std::exchange(children_, nullptr)->Disown(pid()); }
+
 void Child::Kill() { static_cast<void>(process_.Signal(SIGKILL)); }
 
 Result<ExitStatus> Child::Wait(Deadline deadline) {

@@ -31,6 +31,8 @@ class Child {
   // Waits until it ends, and reaps it; kDeadlineExceeded leaves it running and owned.
   Result<ExitStatus> Wait(Deadline deadline);
   void Kill();
+  // Leaves it to itself: it outlives this process, or is reaped as a stranger.
+  void LetGo();
 
  private:
   friend class Children;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,6 +48,7 @@ struct Prepared {
   std::vector<std::pair<UniqueFd, int>> descriptors;
   const rlimit* limit = nullptr;
   bool new_session = false;
+  FdRef cgroup_namespace{-1};
   UniqueFd complaint;  // takes what the child tells
   UniqueFd enter;      // cgroup.procs of the cgroup to move to; invalid: none
 };
@@ -59,7 +61,9 @@ Result<UniqueFd> MoveAboveTargets(FdRef source, const std::string& program) {
 }
 
 Result<Prepared> Prepare(const LaunchSpec& spec, FdRef complaint) {
-  Prepared prepared{.environment = CleanEnvironment(), .new_session = spec.new_session};
+  Prepared prepared{.environment = CleanEnvironment(),
+                    .new_session = spec.new_session,
+                    .cgroup_namespace = spec.cgroup_namespace};
   prepared.complaint = TRY(MoveAboveTargets(complaint, spec.argv[0]));
   for (const std::string& argument : spec.argv)
     prepared.argv.push_back(const_cast<char*>(argument.c_str()));
@@ -84,6 +88,9 @@ bool Become(const Prepared& prepared) {
   if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return false;
   if (prepared.enter.valid() && ::write(prepared.enter.get(), "0", 1) != 1) return false;
   if (prepared.new_session && ::setsid() < 0) return false;
+  // Before a target number takes its place.
+  const FdRef cgroups = prepared.cgroup_namespace;
+  if (cgroups.valid() && ::setns(cgroups.get(), CLONE_NEWCGROUP) != 0) return false;
   for (const auto& [source, target] : prepared.descriptors) {
     if (::dup2(source.get(), target) < 0) return false;
   }

@@ -21,6 +21,7 @@ struct LaunchSpec {
   // Of cgroup2; invalid: the one of this process. To be born in a cgroup is cheap, to be moved into
   // one waits for a grace period of RCU: 5 to 15 ms (Linux 6.18 without favordynmods).
   FdRef cgroup{-1};
+  FdRef cgroup_namespace{-1};  // that it starts in; invalid: the one of this process
 };
 
 // Starts a program with a clean signal mask, default handlers, the given RLIMIT_NOFILE if there is

@@ -18,6 +18,7 @@
 #include "daemon/core/preflight.h"
 #include "daemon/core/target.h"
 #include "daemon/criu/images.h"
+#include "daemon/runtime/execed.h"
 #include "net/netns.h"
 #include "net/refusals.h"
 
@@ -99,7 +100,7 @@ Result<void> Checkpointing::Prepare() {
     return errors::InvalidName("checkpoint", request_.name);
   }
   InspectedTarget inspected = TRY(InspectTarget(
-      TRY(ResolveTarget(parts_, request_.target)), request_.options,
+      TRY(ResolveTarget(parts_, request_.target)), request_.options, request_.kill_exec,
       {.self = ::getpid(), .busy = claims_.BusyPids(operation_.id()), .force = request_.force}));
   preflight_ = std::move(inspected.preflight);
   if (!preflight_->obstacles.empty()) return errors::CannotBeDumped(preflight_->obstacles);
@@ -117,7 +118,11 @@ Result<void> Checkpointing::Prepare() {
       preflight_->memory_bytes + kImagesBase + kImagesPerProcess * pids.size();
   const std::uint64_t free = TRY(parts_.images.FreeBytes());
   if (free < needed) return errors::NoRoom(needed, free, parts_.images.path());
-  return operation_.CheckGoingOn();
+  TRY(operation_.CheckGoingOn());
+  if (inspected.execed.empty()) return {};
+  // Last: what is refused has changed nothing.
+  return runtime::EndExeced(preflight_->tree.root().pid, inspected.execed,
+                            std::min(operation_.deadline(), SteadyClock::now() + kEndPatience));
 }
 
 Result<void> Checkpointing::Record() {

@@ -17,6 +17,14 @@ namespace {
 // A container whose tasks all wait for a slow disk takes a while.
 constexpr auto kFreezePatience = std::chrono::seconds(10);
 
+// criu(8) --external of a namespace that is still there at the restore.
+Result<std::string> ExternalNamespace(pid_t pid, const char* type, const char* key) {
+  struct stat status {};
+  const std::string path = fmt::format("/proc/{}/ns/{}", pid, type);
+  if (::stat(path.c_str(), &status) != 0) return Error::Errno("look at '{}'", path);
+  return fmt::format("{}[{}]:{}", type, status.st_ino, key);
+}
+
 }  // namespace
 
 Result<ContainerDump> ContainerDump::Prepare(runtime::SavedContainer container,
@@ -30,14 +38,17 @@ Result<void> ContainerDump::ApplyTo(criu::DumpRequest& request) const {
     request.external.push_back(std::move(external));
   }
   request.freeze_cgroup = freezer_.directory();
+  request.console = container_.console;
   // What is in a network namespace that ends with the container crd makes anew; one that was joined
   // is still there at the restore.
   request.empty_netns = container_.own_network || !container_.network_path.empty();
-  if (container_.network_path.empty()) return {};
-  struct stat status {};
-  const std::string path = fmt::format("/proc/{}/ns/net", request.pid);
-  if (::stat(path.c_str(), &status) != 0) return Error::Errno("look at '{}'", path);
-  request.external.push_back(fmt::format("net[{}]:{}", status.st_ino, runtime::kNetworkKey));
+  if (!container_.network_path.empty()) {
+    request.external.push_back(TRY(ExternalNamespace(request.pid, "net", runtime::kNetworkKey)));
+  }
+  for (const runtime::JoinedNamespace& joined : container_.joined) {
+    if (joined.type != "pid") continue;
+    request.external.push_back(TRY(ExternalNamespace(request.pid, "pid", runtime::kPidKey)));
+  }
   return {};
 }
 

@@ -5,21 +5,38 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <unistd.h>
 
+#include "daemon/base/cgroup_namespace.h"
 #include "daemon/base/files.h"
+#include "daemon/base/log.h"
 #include "daemon/base/proc.h"
+#include "daemon/core/errors.h"
 #include "daemon/core/process_tree.h"
 #include "daemon/runtime/mount_flags.h"
 #include "daemon/runtime/refusals.h"
+#include "daemon/runtime/retarget.h"
+#include "daemon/runtime/runtime_state.h"
 #include "net/loopback.h"
 
 namespace crd {
 namespace {
 
+// systemd makes a unit's cgroup, and knows of none that somebody else makes in its place.
+bool CgroupsAreSystemds(const runtime::SavedContainer& container) {
+  for (const auto& [name, text] : container.state_files) {
+    if (name == "config.json") continue;
+    const auto managed = runtime::CgroupsAreManaged(container.kind, text);
+    if (managed.ok() && *managed) return true;
+  }
+  return false;
+}
+
 Result<void> CheckCgroup(const runtime::SavedContainer& container,
                          const runtime::CgroupPlace& place) {
   const auto procs = ReadFile(place.directory + "/cgroup.procs");
   if (!procs.ok() && procs.error().code == Code::kNotFound) {
+    if (!CgroupsAreSystemds(container)) return {};
     return runtime::refusal::CgroupGone(container.id, place.directory);
   }
   if (!procs.ok()) return procs.error();
@@ -53,23 +70,53 @@ Result<void> MoveAll(const Cgroup& from, const std::string& directory) {
 
 }  // namespace
 
-Result<ContainerRestore> ContainerRestore::Open(runtime::SavedContainer container) {
-  runtime::RuntimeRecord record = TRY(runtime::RuntimeRecord::Open(container));
+Result<ContainerRestore> ContainerRestore::Open(runtime::SavedContainer container,
+                                                const ContainerChoice& choice,
+                                                const std::string& name) {
+  using Use = runtime::RuntimeRecord::Use;
+  const bool renamed = !name.empty() && name != container.id;
+  const bool moved = !choice.bundle.empty() || !choice.cgroup_parent.empty();
+  std::vector<runtime::CgroupPlace> old_cgroups = container.cgroups;
+  container = TRY(runtime::Retarget(std::move(container), {.id = name,
+                                                           .bundle = choice.bundle,
+                                                           .mounts = choice.mounts,
+                                                           .cgroup_parent = choice.cgroup_parent}));
+  runtime::RuntimeRecord record = TRY(runtime::RuntimeRecord::Open(
+      container, renamed ? Use::kNewName : (moved ? Use::kMoved : Use::kAsItIs)));
   for (const runtime::CgroupPlace& place : container.cgroups) {
     if (place.own) TRY(CheckCgroup(container, place));
   }
-  ContainerRestore restore(std::move(container), std::move(record));
-  const std::string& path = restore.container_.network_path;
-  if (!path.empty()) {
-    restore.network_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!restore.network_.valid()) {
-      return runtime::refusal::NetworkGone(restore.container_.id, path, Error::Errno("open it"));
-    }
-  }
+  ContainerRestore restore(std::move(container), std::move(old_cgroups), std::move(record));
+  restore.renamed_ = renamed;
+  TRY(restore.OpenNamespaces());
   return restore;
 }
 
-Result<void> ContainerRestore::MountRoot(std::string directory) {
+Result<void> ContainerRestore::OpenNamespaces() {
+  const auto open = [](const std::string& path) {
+    return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  };
+  if (const std::string& path = container_.network_path; !path.empty()) {
+    network_ = open(path);
+    if (!network_.valid()) {
+      return runtime::refusal::NetworkGone(container_.id, path, Error::Errno("open it"));
+    }
+  }
+  for (const runtime::JoinedNamespace& joined : container_.joined) {
+    UniqueFd opened = open(joined.path);
+    if (!opened.valid()) {
+      return runtime::refusal::NamespaceGone(container_.id, joined.type, joined.path,
+                                             Error::Errno("open it"));
+    }
+    if (joined.type == "pid") pids_ = std::move(opened);
+    if (joined.type == "cgroup") cgroup_namespace_ = std::move(opened);
+  }
+  return {};
+}
+
+Result<void> ContainerRestore::Prepare(std::string directory) {
+  made_cgroups_.emplace(
+      TRY(runtime::MadeCgroups::Make(container_.id, old_cgroups_, container_.cgroups)));
   root_.emplace(TRY(runtime::ContainerRoot::Mount(container_, std::move(directory))));
   return {};
 }
@@ -89,7 +136,52 @@ Result<std::optional<Cgroup>> ContainerRestore::OwnCgroup() const {
       TRY(Cgroup::Create(place->directory.substr(0, slash), place->directory.substr(slash + 1))));
 }
 
-void ContainerRestore::ApplyTo(criu::RestoreRequest& request) const {
+Result<std::string> ContainerRestore::OpenConsole(const CheckpointId& checkpoint,
+                                                  const RestoreRequest& request,
+                                                  std::string own_log) {
+  const std::string& socket = request.container.console_socket;
+  if (!container_.console) {
+    if (!socket.empty()) return errors::NoConsole(checkpoint);
+    return std::string();
+  }
+  if (!socket.empty()) {
+    console_ = TRY(RestoreConsole::ToSocket(socket, request.container.caller));
+  } else if (const auto* log = std::get_if<StdioToLog>(&request.stdio); log == nullptr) {
+    return errors::ConsoleNotStdio(checkpoint);
+  } else if (log->path.empty()) {
+    console_ = TRY(RestoreConsole::ToLog(std::move(own_log), Credentials{}));
+  } else {
+    console_ = TRY(RestoreConsole::ToLog(log->path, log->caller));
+  }
+  return console_->log_path();
+}
+
+// Its own, made anew with its cgroups as roots, or the one that it had joined.
+Result<void> ContainerRestore::ChooseCgroupNamespace() {
+  if (!container_.own_cgroups || cgroup_namespace_.valid()) return {};
+  std::vector<std::string> directories;
+  for (const runtime::CgroupPlace& place : container_.cgroups) {
+    if (!place.directory.empty()) directories.push_back(place.directory);
+  }
+  cgroup_namespace_ = TRY(MakeCgroupNamespace(directories));
+  return {};
+}
+
+Result<void> ContainerRestore::ApplyTo(criu::RestoreRequest& request) {
+  TRY(ChooseCgroupNamespace());
+  request.cgroup_namespace = cgroup_namespace_.ref();
+  // CRIU opens some images when it is in the user namespace already (4.2).
+  if (!container_.users.empty()) {
+    images_ = TRY(ShowTo(container_.users, request.images));
+    request.images = images_.ref();
+  }
+  for (const runtime::JoinedNamespace& joined : container_.joined) {
+    if (joined.type == "pid") {
+      request.inherit.emplace_back(runtime::kPidKey, pids_.ref());
+    } else if (joined.type != "cgroup") {
+      request.join.emplace_back(joined.type, joined.path);
+    }
+  }
   if (root_) request.root = root_->path();
   if (mounts_) request.images = mounts_->images();
   for (std::string& external : runtime::ExternalForRestore(container_)) {
@@ -97,11 +189,15 @@ void ContainerRestore::ApplyTo(criu::RestoreRequest& request) const {
   }
   request.empty_netns = container_.own_network || network_.valid();
   if (network_.valid()) request.inherit.emplace_back(runtime::kNetworkKey, network_.ref());
+  if (console_) {
+    request.take_console = [this](UniqueFd master) { return console_->Take(std::move(master)); };
+  }
   request.evasive_devices = true;
   for (const runtime::CgroupPlace& place : container_.cgroups) {
     // Also those that it shared: crd itself may be elsewhere.
     if (!place.v2() && !place.directory.empty()) request.cgroups_v1.push_back(place.directory);
   }
+  return {};
 }
 
 Result<void> ContainerRestore::SetUpNetwork(pid_t root) const {
@@ -112,16 +208,31 @@ Result<void> ContainerRestore::SetUpNetwork(pid_t root) const {
   return net::BringLoopbackUp(inside.ref());
 }
 
-Result<void> ContainerRestore::Adopt(const ProcessIdentity& root, const Cgroup* made_for_restore) {
+Result<void> ContainerRestore::Adopt(const ProcessIdentity& root, const Cgroup* made_for_restore,
+                                     Children& children) {
   TRY(runtime::RepairMountFlags(root.pid, container_.mounts));
   const runtime::CgroupPlace* place = PlaceInV2(container_);
   if (made_for_restore != nullptr && place != nullptr && !place->directory.empty()) {
     TRY(MoveAll(*made_for_restore, place->directory));
   }
-  return record_.Name(root);
+  TRY(record_.Name(root));
+  return console_ ? console_->HandOver(children) : Result<void>();
 }
 
 void ContainerRestore::Undo() { record_.Undo(); }
+
+void ContainerRestore::Keep() {
+  if (made_cgroups_) made_cgroups_->Keep();
+  if (renamed_) return;
+  // Its runtime does not know any more that these were its own.
+  for (std::size_t i = 0; i < old_cgroups_.size(); ++i) {
+    const std::string& old = old_cgroups_[i].directory;
+    if (!old_cgroups_[i].own || old == container_.cgroups[i].directory) continue;
+    if (::rmdir(old.c_str()) != 0 && errno != ENOENT) {
+      spdlog::warn("{}, ignoring", Error::Errno("remove the cgroup '{}'", old).message);
+    }
+  }
+}
 
 pid_t ContainerRestore::HostPid(pid_t root, pid_t inner) const {
   if (!container_.own_pids) return inner;

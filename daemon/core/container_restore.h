@@ -3,12 +3,17 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/base/cgroup.h"
+#include "daemon/base/ids.h"
 #include "daemon/base/result.h"
+#include "daemon/core/console.h"
 #include "daemon/core/container_mounts.h"
+#include "daemon/core/requests.h"
 #include "daemon/criu/criu.h"
 #include "daemon/runtime/container_root.h"
+#include "daemon/runtime/made_cgroups.h"
 #include "daemon/runtime/runtime_record.h"
 #include "daemon/runtime/saved_container.h"
 
@@ -19,13 +24,28 @@ namespace crd {
 // when it goes out of scope.
 class ContainerRestore {
  public:
-  // What is in the way, found without changing anything: RUNTIME_FORGOT_CONTAINER,
-  // CONTAINER_STILL_RUNS, CGROUP_GONE, CGROUP_BUSY, NETWORK_NAMESPACE_GONE.
-  static Result<ContainerRestore> Open(runtime::SavedContainer container);
+  // `name`: the runtime's id for it; empty: the one that it had. What is in the way, found without
+  // changing anything: what runtime::Retarget() and RuntimeRecord::Open() refuse, CGROUP_GONE,
+  // CGROUP_BUSY, NETWORK_NAMESPACE_GONE, NAMESPACE_GONE.
+  static Result<ContainerRestore> Open(runtime::SavedContainer container,
+                                       const ContainerChoice& choice = {},
+                                       const std::string& name = "");
 
-  // Mounts the root on this directory, which is made: ROOTFS_GONE, MOUNT_SOURCE_GONE,
-  // MOUNTPOINT_UNUSABLE.
-  Result<void> MountRoot(std::string directory);
+  // Where its runtime keeps its state; empty if none is kept in step.
+  [[nodiscard]] const std::string& state_path() const { return container_.state_path; }
+
+  // It had joined a pid namespace, which its pids must be free in.
+  [[nodiscard]] bool shares_pids() const { return pids_.valid(); }
+
+  // Mounts the root on this directory, which is made, and makes cgroups that are not there:
+  // ROOTFS_GONE, MOUNT_SOURCE_GONE, MOUNTPOINT_UNUSABLE, CGROUP_UNUSABLE.
+  Result<void> Prepare(std::string directory);
+
+  // Of one that has a console: where it goes, `own_log` if the caller does not say.
+  // CONSOLE_SOCKET_UNUSABLE, CONSOLE_NOT_STDIO, NO_CONSOLE, LOG_UNUSABLE. Gives the log that it is
+  // written to; empty if it is to none.
+  Result<std::string> OpenConsole(const CheckpointId& checkpoint, const RestoreRequest& request,
+                                  std::string own_log);
 
   // Makes what CRIU is to mount besides, beneath this directory, which is made.
   Result<void> MakeMounts(FdRef images, const std::string& images_path,
@@ -36,28 +56,43 @@ class ContainerRestore {
   [[nodiscard]] Result<std::optional<Cgroup>> OwnCgroup() const;
 
   // The request must not outlive this.
-  void ApplyTo(criu::RestoreRequest& request) const;
+  Result<void> ApplyTo(criu::RestoreRequest& request);
 
   // In kSetupNamespaces: `root` has its network namespace, and nothing in it.
   [[nodiscard]] Result<void> SetUpNetwork(pid_t root) const;
   // In kPostRestore: puts mounts right, moves the tree out of `made_for_restore` (null: it is where
-  // it belongs) into the cgroup2 that it had, and tells the runtime.
-  [[nodiscard]] Result<void> Adopt(const ProcessIdentity& root, const Cgroup* made_for_restore);
+  // it belongs) into the cgroup2 that it had, tells the runtime and hands the console over.
+  [[nodiscard]] Result<void> Adopt(const ProcessIdentity& root, const Cgroup* made_for_restore,
+                                   Children& children);
   // Tells the runtime that nothing came of it.
   void Undo();
+  // What was made for it is its own now; cgroups that it has left are removed.
+  void Keep();
 
   // The pid that a process of the images (`inner`) has now.
   [[nodiscard]] pid_t HostPid(pid_t root, pid_t inner) const;
 
  private:
-  ContainerRestore(runtime::SavedContainer container, runtime::RuntimeRecord record)
-      : container_(std::move(container)), record_(std::move(record)) {}
+  ContainerRestore(runtime::SavedContainer container, std::vector<runtime::CgroupPlace> old_cgroups,
+                   runtime::RuntimeRecord record)
+      : container_(std::move(container)),
+        old_cgroups_(std::move(old_cgroups)),
+        record_(std::move(record)) {}
+  Result<void> OpenNamespaces();
+  Result<void> ChooseCgroupNamespace();
 
-  runtime::SavedContainer container_;
+  runtime::SavedContainer container_;              // as it is to be
+  std::vector<runtime::CgroupPlace> old_cgroups_;  // where it was
+  bool renamed_ = false;                           // another container, beside the old one
   runtime::RuntimeRecord record_;
   UniqueFd network_;  // that it had joined
+  UniqueFd pids_;     // the same
+  UniqueFd cgroup_namespace_;
+  UniqueFd images_;  // as its user namespace may read them
+  std::optional<runtime::MadeCgroups> made_cgroups_;
   std::optional<runtime::ContainerRoot> root_;
   std::optional<ContainerMounts> mounts_;
+  std::optional<RestoreConsole> console_;
 };
 
 }  // namespace crd

@@ -24,7 +24,9 @@ constexpr std::size_t kMaxRequestId = 64;
 
 // What was asked, as text: a request id stands for exactly one of these.
 std::string Describe(const CheckpointRequest& request) {
-  nlohmann::json json = {{"name", request.name}, {"options", ToJson(request.options)}};
+  nlohmann::json json = {{"name", request.name},
+                         {"options", ToJson(request.options)},
+                         {"kill_exec", request.kill_exec}};
   if (request.keeping != Keeping::kHold) json["keeping"] = Name(request.keeping);
   if (request.reserve_for.count() != 0) json["reserve_for"] = request.reserve_for.count();
   if (request.force) json["force"] = true;
@@ -34,6 +36,10 @@ std::string Describe(const CheckpointRequest& request) {
     json["container"] = wanted->key;
     json["runtime"] = wanted->runtime;
     json["runtime_root"] = wanted->root;
+  } else if (const auto* described = std::get_if<DescribedTarget>(&request.target)) {
+    json["pid"] = described->pid;
+    json["description"] = {described->runtime, described->id, described->bundle, described->rootfs,
+                           described->state_path};
   } else {
     json["container"] = std::get<std::string>(request.target);
   }
@@ -54,6 +60,10 @@ std::string Describe(const RestoreRequest& request) {
                                {"tcp_close", request.tcp_close},
                                {"network", static_cast<int>(request.network.mode)},
                                {"netns", request.network.path},
+                               {"bundle", request.container.bundle},
+                               {"mounts", request.container.mounts},
+                               {"cgroup_parent", request.container.cgroup_parent},
+                               {"console_socket", request.container.console_socket},
                                {"inherit", std::holds_alternative<StdioFromCaller>(request.stdio)}};
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -147,6 +157,7 @@ Result<std::vector<Obstacle>> Engine::Check(const CheckRequest& request) {
   const OperationId nobody;
   if (const auto* target = std::get_if<Target>(&request.subject)) {
     return TRY(InspectTarget(TRY(ResolveTarget(parts_, *target)), request.options,
+                             request.kill_exec,
                              {.self = ::getpid(), .busy = claims_.BusyPids(nobody)}))
         .preflight.obstacles;
   }

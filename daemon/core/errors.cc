@@ -237,6 +237,42 @@ Error TerminalGone(const CheckpointId& id) {
           .hint = "restore it from a terminal with --inherit-stdio"};
 }
 
+Error ConsoleSocketUnusable(std::string_view path, const Error& why) {
+  return {
+      .code = Code::kFailedPrecondition,
+      .reason = "CONSOLE_SOCKET_UNUSABLE",
+      .message = fmt::format("the console cannot be handed over at '{}': {}", path, why.message),
+      .hint =
+          "give the path of a Unix socket that a program listens on which takes consoles, "
+          "as for `runc run --console-socket`",
+      .sys_errno = why.sys_errno};
+}
+
+Error NoConsole(const CheckpointId& id) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "NO_CONSOLE",
+          .message = fmt::format("checkpoint {} is of no container with a console", id),
+          .hint = "leave --console-socket out"};
+}
+
+Error ConsoleNotStdio(const CheckpointId& id) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CONSOLE_NOT_STDIO",
+          .message = fmt::format("the container of checkpoint {} has a console of its own, which "
+                                 "cannot be the caller's terminal",
+                                 id),
+          .hint = "use --console-socket or --log"};
+}
+
+Error NotAContainer(const CheckpointId& id) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "NOT_A_CONTAINER",
+          .message = fmt::format("checkpoint {} is of a process tree, which has no bundle, mounts "
+                                 "or console of its own",
+                                 id),
+          .hint = "leave --console-socket, --bundle, --mount and --cgroup-parent out"};
+}
+
 Error TcpNotAllowed(const CheckpointId& id) {
   return {
       .code = Code::kFailedPrecondition,

@@ -61,6 +61,10 @@ Error PidTaken(pid_t pid, pid_t holder, std::string_view command);
 Error PidStillZombie(pid_t pid, pid_t parent, std::string_view parent_command);
 Error TreeStillRuns(const CheckpointId& id, pid_t pid);
 Error TerminalGone(const CheckpointId& id);
+Error ConsoleSocketUnusable(std::string_view path, const Error& why);
+Error NoConsole(const CheckpointId& id);
+Error ConsoleNotStdio(const CheckpointId& id);
+Error NotAContainer(const CheckpointId& id);
 Error TcpNotAllowed(const CheckpointId& id);
 // --network, for a tree that shared the host's network.
 Error NetworkNotItsOwn(const CheckpointId& id);

@@ -5,6 +5,7 @@
 
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace crd {
@@ -36,6 +37,11 @@ Result<Namespaces> ReadNamespaces(const proc::ProcDir& process) {
 }
 
 bool HasCapSysResource() { return ::prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE, 0, 0, 0) == 1; }
+
+bool MayReadLimitsOf(pid_t pid) {
+  rlimit limit{};
+  return ::prlimit(pid, RLIMIT_CORE, nullptr, &limit) == 0;
+}
 
 std::vector<Obstacle> InspectProcess(const TreeProcess& process, bool may_read_limits) {
   std::vector<Obstacle> obstacles;

@@ -98,6 +98,7 @@ void Findings::Append(Findings other) {
   move(other.stdio, stdio);
   move(other.external, external);
   move(other.remapped, remapped);
+  console = console || other.console;
 }
 
 Findings InspectPipes(const ProcessTree& tree, const std::vector<Descriptor>& descriptors) {
@@ -136,7 +137,7 @@ Findings InspectPipes(const ProcessTree& tree, const std::vector<Descriptor>& de
 }
 
 Findings InspectTerminals(const ProcessTree& tree, const std::vector<Descriptor>& descriptors,
-                          const criu::DumpOptions& options) {
+                          const criu::DumpOptions& options, dev_t own_terminals) {
   Findings findings;
   const std::vector<TerminalUse> uses = CollectTerminals(descriptors);
   std::set<unsigned> driven_inside;
@@ -150,12 +151,15 @@ Findings InspectTerminals(const ProcessTree& tree, const std::vector<Descriptor>
     if (!IsPtySlave(use.status.rdev) || driven_inside.count(minor(use.status.rdev)) > 0) continue;
     if (!outside.insert(use.status.rdev).second) continue;
     const TreeProcess& process = *tree.Find(descriptor.pid);
-    if (!options.shell_job) {
+    const bool console = own_terminals != 0 && use.status.device == own_terminals;
+    if (!console && !options.shell_job) {
       findings.obstacles.push_back(
           {process.pid, refusal::TerminalOutside(process, descriptor.fd, descriptor.link)});
     } else if (outside.size() > 1) {
       findings.obstacles.push_back(
           {process.pid, refusal::SecondTerminal(process, descriptor.fd, descriptor.link)});
+    } else if (console) {
+      findings.console = true;
     } else {
       const std::string key = fmt::format("tty[{:x}:{:x}]", use.status.rdev, use.status.device);
       findings.external.push_back(key);
@@ -168,6 +172,14 @@ Findings InspectTerminals(const ProcessTree& tree, const std::vector<Descriptor>
     }
   }
   return findings;
+}
+
+dev_t OwnTerminals(pid_t root) {
+  struct stat own {};
+  struct stat hosts {};
+  const std::string path = fmt::format("/proc/{}/root/dev/pts", root);
+  if (::stat(path.c_str(), &own) != 0 || ::stat("/dev/pts", &hosts) != 0) return 0;
+  return own.st_dev == hosts.st_dev ? 0 : own.st_dev;
 }
 
 }  // namespace crd

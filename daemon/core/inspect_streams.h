@@ -17,6 +17,7 @@ struct Findings {
   std::vector<StdioLink> stdio;
   std::vector<std::string> external;
   std::vector<RemappedFile> remapped;
+  bool console = false;
 
   void Append(Findings other);
 };
@@ -26,8 +27,12 @@ struct Findings {
 // the host is searched. `descriptors`: of all processes, root first. Any thread.
 Findings InspectPipes(const ProcessTree& tree, const std::vector<Descriptor>& descriptors);
 
-// Terminals whose master no process of the tree has: CRIU takes at most one, as a shell job.
+// Terminals whose master no process of the tree has: CRIU takes at most one, as a shell job, or as
+// a container's console: one on `own_terminals`, the device of the container's devpts (0: none).
 Findings InspectTerminals(const ProcessTree& tree, const std::vector<Descriptor>& descriptors,
-                          const criu::DumpOptions& options);
+                          const criu::DumpOptions& options, dev_t own_terminals);
+
+// The device of the devpts that a container has for itself; 0 if it has none.
+dev_t OwnTerminals(pid_t root);
 
 }  // namespace crd

@@ -63,20 +63,24 @@ Result<void> CheckBusy(const TreeProcess& root, const PreflightContext& context)
 class TreeInspector {
  public:
   TreeInspector(const ProcessTree& tree, const criu::DumpOptions& options, Namespaces own,
-                Namespaces of_root)
-      : tree_(tree), options_(options), own_(std::move(own)), of_root_(std::move(of_root)) {}
+                Namespaces of_root, dev_t own_terminals)
+      : tree_(tree),
+        options_(options),
+        own_(std::move(own)),
+        of_root_(std::move(of_root)),
+        own_terminals_(own_terminals) {}
 
   Findings Run() && {
     FileInspector files(tree_, options_, own_, of_root_);
     Add(InspectSessions(tree_, options_));
     const bool may_read_limits = HasCapSysResource();
     for (const TreeProcess& process : tree_.processes()) {
-      Add(InspectProcess(process, may_read_limits));
+      Add(InspectProcess(process, may_read_limits || MayReadLimitsOf(process.pid)));
       if (!process.zombie()) InspectInside(process, files);
     }
     findings_.remapped = files.remapped();
     findings_.Append(InspectPipes(tree_, descriptors_));
-    findings_.Append(InspectTerminals(tree_, descriptors_, options_));
+    findings_.Append(InspectTerminals(tree_, descriptors_, options_, own_terminals_));
     findings_.Append(InspectSockets(tree_, descriptors_, options_));
     return std::move(findings_);
   }
@@ -106,6 +110,7 @@ class TreeInspector {
   const criu::DumpOptions& options_;
   const Namespaces own_;
   const Namespaces of_root_;
+  const dev_t own_terminals_;
   std::vector<Descriptor> descriptors_;  // of all processes, root first
   Findings findings_;
 };
@@ -126,7 +131,9 @@ Result<Preflight> InspectTree(pid_t root, const criu::DumpOptions& options,
   if (!context.container) TRY(CheckRootNamespaces(target, own, of_root));
 
   ProcessTree tree = TRY(ReadProcessTree(root));
-  Findings findings = TreeInspector(tree, options, std::move(own), std::move(of_root)).Run();
+  const dev_t own_terminals = context.container ? OwnTerminals(root) : 0;
+  Findings findings =
+      TreeInspector(tree, options, std::move(own), std::move(of_root), own_terminals).Run();
   const std::uint64_t memory = tree.MemoryBytes();
   std::optional<TreeNetwork> network;
   // A container's is its runtime's business.
@@ -141,6 +148,7 @@ Result<Preflight> InspectTree(pid_t root, const criu::DumpOptions& options,
                    .external = std::move(findings.external),
                    .remapped = std::move(findings.remapped),
                    .network = std::move(network),
+                   .console = findings.console,
                    .memory_bytes = memory};
 }
 

@@ -44,6 +44,7 @@ struct Preflight {
   std::vector<std::string> external;   // for DumpRequest::external, and RestoreRequest::external
   std::vector<RemappedFile> remapped;  // files that CRIU will make names for; only with link_remap
   std::optional<TreeNetwork> network;  // of its own
+  bool console = false;                // a terminal of a container's own is driven from outside
   std::uint64_t memory_bytes = 0;      // ProcessTree::MemoryBytes()
 };
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -23,9 +24,19 @@ struct RuntimeTarget {
   std::string root;     // a state directory to look into besides the known ones; may be empty
 };
 
+// A container of an OCI runtime's as its engine describes it.
+struct DescribedTarget {
+  pid_t pid = 0;  // its init
+  std::string runtime;
+  std::string id;
+  std::string bundle;
+  std::string rootfs;      // empty: as the bundle says
+  std::string state_path;  // empty: none is kept in step
+};
+
 // A process tree by its root's pid; a container that crd knows, by its key, or else a runtime's; a
 // runtime's.
-using Target = std::variant<pid_t, std::string, RuntimeTarget>;
+using Target = std::variant<pid_t, std::string, RuntimeTarget, DescribedTarget>;
 
 struct CheckpointRequest {
   std::string request_id;
@@ -33,6 +44,7 @@ struct CheckpointRequest {
   std::string name;
   criu::DumpOptions options;
   bool force = false;                    // also ends a container that an engine then cleans up
+  bool kill_exec = false;                // ends what was started in a container from outside
   std::chrono::microseconds timeout{0};  // 0: the default
   // What keeps the addresses of a tree with a network namespace of its own, and for how long.
   Keeping keeping = Keeping::kHold;
@@ -71,6 +83,20 @@ struct NetworkChoice {
   std::string path;  // kNetns
 };
 
+// How a container of a runtime's comes back, where it is not to be as it was.
+struct ContainerChoice {
+  std::string console_socket;  // absolute; empty: its console goes to the log
+  Credentials caller;          // who must be able to write to the socket
+  std::string bundle;          // absolute; empty: its own
+  // Sources of mounts by their destinations.
+  std::vector<std::pair<std::string, std::string>> mounts;
+  std::string cgroup_parent;  // empty: the cgroups that it had
+
+  [[nodiscard]] bool empty() const {
+    return console_socket.empty() && bundle.empty() && mounts.empty() && cgroup_parent.empty();
+  }
+};
+
 struct RestoreRequest {
   std::string request_id;
   std::string checkpoint;
@@ -79,6 +105,7 @@ struct RestoreRequest {
   bool tcp_established = false;
   bool tcp_close = false;
   NetworkChoice network;
+  ContainerChoice container;
   std::chrono::microseconds timeout{0};
 };
 
@@ -101,6 +128,7 @@ struct CheckRequest {
   };
   std::variant<Target, CheckpointKey> subject;
   criu::DumpOptions options;
+  bool kill_exec = false;
 };
 
 }  // namespace crd

@@ -48,6 +48,7 @@ class Restoring {
   Result<void> Prepare();
   Result<void> OpenImages();
   Result<void> ClaimPids();
+  Result<void> AwaitOldRoot();
   Result<void> Record();
   [[nodiscard]] bool IsToOwnNetwork() const;
   Result<void> ClaimEndpoints(Update& update);
@@ -110,11 +111,20 @@ Result<void> Restoring::Prepare() {
   }
   TRY(OpenImages());
   if (const auto& saved = stored_->manifest.container) {
-    TRY(claim_.RuntimeContainer(saved->state_path));
-    container_restore_.emplace(TRY(ContainerRestore::Open(*saved)));
+    container_restore_.emplace(
+        TRY(ContainerRestore::Open(*saved, request_.container, request_.name)));
+    const std::string& state = container_restore_->state_path();
+    if (!state.empty()) TRY(claim_.RuntimeContainer(state));
+  }
+  if (!stored_->manifest.container && !request_.container.empty()) {
+    return errors::NotAContainer(checkpoint_.id);
   }
   // In a pid namespace that is made for them they are free.
-  if (!stored_->manifest.container || !stored_->manifest.container->own_pids) TRY(ClaimPids());
+  if (!stored_->manifest.container || !stored_->manifest.container->own_pids) {
+    TRY(ClaimPids());
+  } else if (container_restore_->shares_pids()) {
+    TRY(AwaitOldRoot());
+  }
   return operation_.CheckGoingOn();
 }
 
@@ -148,6 +158,14 @@ Result<void> Restoring::ClaimPids() {
   return free;
 }
 
+// In a pid namespace that goes on, a zombie of the old tree still has its pid; that another process
+// has the host's by now is nothing to it.
+Result<void> Restoring::AwaitOldRoot() {
+  const Deadline patience = std::min(operation_.deadline(), SteadyClock::now() + kZombiePatience);
+  auto free = WaitPidsFree({checkpoint_.pid}, parts_.children, patience);
+  return free.ok() || free.error().reason == "PID_TAKEN" ? Result<void>() : free;
+}
+
 Result<void> Restoring::Record() {
   operation_.Enter("record");
   container_ = {.id = NewId<ContainerId>(),
@@ -169,7 +187,10 @@ Result<void> Restoring::Record() {
                                   directory + "/output.log"));
   container_.log_path = stdio_->log_path();
   if (container_restore_) {
-    TRY(container_restore_->MountRoot(directory + "/root"));
+    const std::string log =
+        TRY(container_restore_->OpenConsole(checkpoint_.id, request_, directory + "/output.log"));
+    if (!log.empty()) container_.log_path = log;
+    TRY(container_restore_->Prepare(directory + "/root"));
     TRY(container_restore_->MakeMounts(stored_->images.ref(),
                                        parts_.images.Path(checkpoint_.id) + "/images",
                                        directory + "/mounts"));
@@ -225,7 +246,7 @@ Result<void> Restoring::Restore() {
                                .deadline = operation_.deadline()};
   stdio_->ApplyTo(request);
   lent_.emplace(TRY(LentLinkRemaps::Lend(checkpoint_.id, stored_->manifest.remapped)));
-  if (container_restore_) container_restore_->ApplyTo(request);
+  if (container_restore_) TRY(container_restore_->ApplyTo(request));
   network_->ApplyTo(request);
   auto report = parts_.criu.Restore(
       request, [this](criu::RestoreStage stage, pid_t root) { return OnStage(stage, root); },
@@ -264,7 +285,8 @@ Result<void> Restoring::OnStage(criu::RestoreStage stage, pid_t root) {
   TRY(SetTimersGoing(root));
   TRY(operation_.CheckGoingOn());
   if (!container_restore_) return {};
-  return container_restore_->Adopt(root_->identity(), cgroup_is_runtimes_ ? nullptr : &*cgroup_);
+  return container_restore_->Adopt(root_->identity(), cgroup_is_runtimes_ ? nullptr : &*cgroup_,
+                                   parts_.children);
 }
 
 Result<void> Restoring::SetTimersGoing(pid_t root) {
@@ -296,6 +318,7 @@ Result<OperationRecord> Restoring::RecordSuccess() {
   TRY(parts_.inventory.Write(parts_.inventory.NewUpdate().Put(container_).Put(operation)));
   network_->Keep();
   LetGoOfNetwork();
+  if (container_restore_) container_restore_->Keep();
   // The runtime removes its cgroup itself.
   parts_.containers.Watch(container_.id, std::move(*root_),
                           cgroup_is_runtimes_ ? "" : cgroup_->path());

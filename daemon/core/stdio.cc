@@ -1,14 +1,11 @@
 #include "daemon/core/stdio.h"
 
-#include <system_error>
-#include <thread>
-
 #include <fcntl.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "daemon/base/pid_fd.h"
+#include "daemon/core/caller_access.h"
 #include "daemon/core/errors.h"
 
 namespace crd {
@@ -19,54 +16,6 @@ Result<UniqueFd> OpenForAppending(const std::string& path) {
                       O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
                       0600));
   if (!log.valid()) return Error::Errno("open it");
-  return log;
-}
-
-// The calling thread becomes, for files, who it is told to be; with the uid go the capabilities to
-// pass over modes (capabilities(7)). The kernel's calls: the C library's change every thread.
-Result<void> AssumeFileAccess(const Credentials& user) {
-  if (::syscall(SYS_setgroups, user.groups.size(), user.groups.data()) != 0)
-    return Error::Errno("take on the groups of user {}", user.uid);
-  ::setfsgid(user.gid);
-  ::setfsuid(user.uid);
-  // Neither reports a failure; each returns what it was before.
-  constexpr auto kAsk = static_cast<uid_t>(-1);
-  if (::setfsuid(kAsk) != static_cast<int>(user.uid) ||
-      ::setfsgid(kAsk) != static_cast<int>(user.gid)) {
-    return Error::FromErrno(EPERM, fmt::format("open it as user {}", user.uid));
-  }
-  return {};
-}
-
-// In a thread that ends with what it has become.
-Result<UniqueFd> OpenForAppendingAs(const Credentials& user, const std::string& path) {
-  if (user.uid == 0) return OpenForAppending(path);
-  Result<UniqueFd> opened = Error::Internal("open it: not tried");
-  try {
-    std::thread([&] {
-      const auto assumed = AssumeFileAccess(user);
-      if (assumed.ok()) {
-        opened = OpenForAppending(path).Annotate(fmt::format("as user {}", user.uid));
-      } else {
-        opened = assumed.error();
-      }
-    }).join();
-  } catch (const std::system_error& error) {
-    return Error::FromErrno(error.code().value(), "start a thread to open it");
-  }
-  return opened;
-}
-
-Result<UniqueFd> OpenLog(const std::string& path, const Credentials& user) {
-  auto opened = OpenForAppendingAs(user, path);
-  if (!opened.ok()) return errors::LogUnusable(path, opened.error());
-  UniqueFd log = std::move(*opened);
-  struct stat status {};
-  if (::fstat(log.get(), &status) != 0) return errors::LogUnusable(path, Error::Errno("stat it"));
-  if (!S_ISREG(status.st_mode)) {
-    return errors::LogUnusable(
-        path, Error{.code = Code::kFailedPrecondition, .message = "it is not a regular file"});
-  }
   return log;
 }
 
@@ -104,6 +53,19 @@ FdRef FindTerminal(const std::vector<UniqueFd>& descriptors) {
 }
 
 }  // namespace
+
+Result<UniqueFd> OpenLog(const std::string& path, const Credentials& user) {
+  auto opened = OpenAs(user, [&] { return OpenForAppending(path); });
+  if (!opened.ok()) return errors::LogUnusable(path, opened.error());
+  UniqueFd log = std::move(*opened);
+  struct stat status {};
+  if (::fstat(log.get(), &status) != 0) return errors::LogUnusable(path, Error::Errno("stat it"));
+  if (!S_ISREG(status.st_mode)) {
+    return errors::LogUnusable(
+        path, Error{.code = Code::kFailedPrecondition, .message = "it is not a regular file"});
+  }
+  return log;
+}
 
 Result<RestoreStdio> RestoreStdio::Open(const CheckpointId& checkpoint,
                                         const std::vector<StdioLink>& links,

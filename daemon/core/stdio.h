@@ -20,6 +20,9 @@
 
 namespace crd {
 
+// A log of a caller's (`user`) or of crd's own, made if it is not there. LOG_UNUSABLE.
+Result<UniqueFd> OpenLog(const std::string& path, const Credentials& user);
+
 // What takes the place of the pipes, sockets and terminal that led out of a tree through its
 // standard streams. Owns what it opened; belongs to one restore.
 class RestoreStdio {

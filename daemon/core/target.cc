@@ -5,6 +5,7 @@
 #include "daemon/base/proc.h"
 #include "daemon/core/errors.h"
 #include "daemon/runtime/describe.h"
+#include "daemon/runtime/described.h"
 #include "daemon/runtime/find.h"
 #include "daemon/runtime/refusals.h"
 
@@ -51,13 +52,19 @@ void Add(const runtime::OutsideFile& file, Preflight& preflight) {
 }
 
 Result<void> AddContainer(const runtime::Container& container, const criu::DumpOptions& options,
-                          bool force, InspectedTarget& inspected) {
+                          bool force, bool kill_exec, InspectedTarget& inspected) {
   Preflight& preflight = inspected.preflight;
   std::vector<pid_t> pids;
   for (const TreeProcess& process : preflight.tree.processes()) pids.push_back(process.pid);
   runtime::Description description = TRY(runtime::Describe(container, pids));
   for (runtime::ContainerObstacle& obstacle : description.obstacles) {
     preflight.obstacles.push_back({.pid = obstacle.pid, .error = std::move(obstacle.error)});
+  }
+  for (runtime::ContainerObstacle& stranger : description.execed) {
+    inspected.execed.push_back(stranger.pid);
+    if (!kill_exec) {
+      preflight.obstacles.push_back({.pid = stranger.pid, .error = std::move(stranger.error)});
+    }
   }
   if (!description.engine.empty() && !options.leave_running && !force) {
     preflight.obstacles.push_back(
@@ -73,6 +80,7 @@ Result<void> AddContainer(const runtime::Container& container, const criu::DumpO
     if (inner.ok()) link.pid = *inner;
   }
   inspected.container = std::move(description.saved);
+  inspected.container->console = preflight.console;
   const proc::ProcDir init = TRY(proc::ProcDir::Open(pids.front()));
   for (const char* stream : {"fd/0", "fd/1", "fd/2"}) {
     const auto link = init.ReadLink(stream);
@@ -97,6 +105,16 @@ Result<ResolvedTarget> ResolveTarget(const EngineParts& parts, const Target& tar
     if (!found.has_value()) return errors::ContainerNotFound(wanted->key);
     return *std::move(found);
   }
+  if (const auto* described = std::get_if<DescribedTarget>(&target)) {
+    auto container = TRY(runtime::CheckDescription(
+        {.pid = described->pid,
+         .kind = KindOf(described->runtime).value_or(runtime::Kind::kRunc),
+         .id = described->id,
+         .bundle = described->bundle,
+         .rootfs = described->rootfs,
+         .state_path = described->state_path}));
+    return ResolvedTarget{.pid = described->pid, .container = std::move(container)};
+  }
   const auto& key = std::get<std::string>(target);
   const auto container = parts.inventory.FindContainer(key);
   if (!container.ok() && container.error().reason == "CONTAINER_NOT_FOUND") {
@@ -110,14 +128,16 @@ Result<ResolvedTarget> ResolveTarget(const EngineParts& parts, const Target& tar
 }
 
 Result<InspectedTarget> InspectTarget(const ResolvedTarget& target,
-                                      const criu::DumpOptions& options, PreflightContext context) {
+                                      const criu::DumpOptions& options, bool kill_exec,
+                                      PreflightContext context) {
   context.container = target.container.has_value();
   if (target.container && target.container->status != runtime::Status::kRunning) {
     // Refused by its own name, before its pid is believed.
     TRY(runtime::Describe(*target.container, {}));
   }
   InspectedTarget inspected{.preflight = TRY(InspectTree(target.pid, options, context))};
-  if (target.container) TRY(AddContainer(*target.container, options, context.force, inspected));
+  if (target.container)
+    TRY(AddContainer(*target.container, options, context.force, kill_exec, inspected));
   return inspected;
 }
 

@@ -40,12 +40,16 @@ struct InspectedTarget {
   // Where descriptors 0, 1 and 2 of a container's init lead: what runc and crun keep as
   // descriptors.json and need at a restore of theirs.
   std::vector<std::string> streams;
+  // Processes that were started in the container from outside; obstacles, too, unless they are to
+  // be ended.
+  std::vector<pid_t> execed;
 };
 
 // InspectTree(), and of a container all that it is besides a tree. Fails as that does, and as
 // runtime::Describe() does.
 Result<InspectedTarget> InspectTarget(const ResolvedTarget& target,
-                                      const criu::DumpOptions& options, PreflightContext context);
+                                      const criu::DumpOptions& options, bool kill_exec,
+                                      PreflightContext context);
 
 // Gets hold of the root that was inspected and finds its record: a tree that crd has not seen
 // before gets one of its own. kNotFound if the root has ended meanwhile.

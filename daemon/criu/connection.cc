@@ -16,18 +16,20 @@ constexpr int kSocketInCriu = 3;
 constexpr std::size_t kPacketLimit = 1U << 20U;
 constexpr std::size_t kComplaintsLimit = 2048;
 
-// Closes every descriptor that came with a message (a terminal that CRIU made, say): nobody here
-// takes any, and what is not received properly would stay open for ever.
-void CloseReceived(msghdr& header) {
+// Every descriptor that came with a message: one that nobody takes is closed, and one that is not
+// received properly would stay open for ever.
+std::vector<UniqueFd> TakeDescriptors(msghdr& header) {
+  std::vector<UniqueFd> taken;
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
     const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (std::size_t i = 0; i < count; ++i) {
       int received = -1;
       std::memcpy(&received, CMSG_DATA(part) + i * sizeof(int), sizeof received);
-      ::close(received);
+      taken.emplace_back(received);
     }
   }
+  return taken;
 }
 
 // The packet that waits on the socket; empty when there is none (yet).
@@ -45,7 +47,8 @@ Result<std::optional<Incoming>> TakePacket(FdRef socket) {
                                         size, kPacketLimit)};
   }
   Incoming incoming{.arrival = Arrival::kPacket,
-                    .packet = std::string(static_cast<std::size_t>(size), '\0')};
+                    .packet = std::string(static_cast<std::size_t>(size), '\0'),
+                    .descriptors = {}};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * 16)];
   iovec part{.iov_base = incoming.packet.data(), .iov_len = incoming.packet.size()};
   msghdr header{};
@@ -56,7 +59,7 @@ Result<std::optional<Incoming>> TakePacket(FdRef socket) {
   if (::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != size) {
     return Error::Errno("receive {} bytes from CRIU", size);
   }
-  CloseReceived(header);
+  incoming.descriptors = TakeDescriptors(header);
   return std::optional<Incoming>(std::move(incoming));
 }
 
@@ -85,7 +88,8 @@ Result<Connection> Connection::Open(Children& children, const ConnectionSpec& sp
   LaunchSpec launch{
       .argv = {spec.path, "--no-default-config", "swrk", std::to_string(kSocketInCriu)},
       .descriptors = {{theirs.ref(), kSocketInCriu}, {null.ref(), 0}, {null.ref(), 1}},
-      .cgroup = spec.cgroup};
+      .cgroup = spec.cgroup,
+      .cgroup_namespace = spec.cgroup_namespace};
   UniqueFd complaints(::memfd_create("criu-stderr", MFD_CLOEXEC));
   launch.descriptors.emplace_back(complaints.valid() ? complaints.ref() : null.ref(), 2);
   launch.descriptors.insert(launch.descriptors.end(), spec.inherit.begin(), spec.inherit.end());

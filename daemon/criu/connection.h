@@ -24,6 +24,7 @@ enum class Arrival {
 struct Incoming {
   Arrival arrival = Arrival::kClosed;
   std::string packet;
+  std::vector<UniqueFd> descriptors;  // that CRIU sent along with it
 };
 
 // How the CRIU of a connection ended.
@@ -39,6 +40,7 @@ struct ConnectionSpec {
   std::string path;                            // of CRIU
   std::vector<std::pair<FdRef, int>> inherit;  // ours -> CRIU's, all above 3
   FdRef cgroup{-1};                            // of cgroup2, where CRIU and all it forks will be
+  FdRef cgroup_namespace{-1};                  // to start it in; invalid: ours
 };
 
 // One `criu swrk` process, its descriptors 0 and 1 /dev/null, and the socket to it (AF_UNIX
@@ -60,7 +62,7 @@ class Connection {
   [[nodiscard]] Result<void> Send(std::string_view packet) const;
 
   // Waits for whichever comes first; a packet that is already there wins over everything else.
-  // Descriptors that CRIU sends along are closed. `cancel` may be null. Fails with kDataLoss when a
+  // `cancel` may be null. Fails with kDataLoss when a
   // packet is too large, otherwise only if the kernel fails us.
   Result<Incoming> Next(Deadline deadline, const CancelToken* cancel) const;
 

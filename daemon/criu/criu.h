@@ -86,6 +86,9 @@ struct DumpRequest {
   // Directory of a v1 freezer or cgroup2 that holds the whole tree and nothing else; empty: CRIU
   // stops process by process. CRIU polls every 100 ms unless it is frozen already (4.2).
   std::string freeze_cgroup;
+  // A terminal on a devpts of the tree's own may have its master outside of it: a container's
+  // console. CRIU takes one at most.
+  bool console = false;
   // What is in the root's own network namespace is not dumped; to be given at the restore, too.
   bool empty_netns = false;
   FdRef cgroup{-1};  // directory of the cgroup2 that CRIU runs in
@@ -114,6 +117,13 @@ struct RestoreRequest {
   FdRef cgroup{-1};
   // Directories of v1 cgroups that they run in besides.
   std::vector<std::string> cgroups_v1;
+  // Cgroup namespace for the tree, in which CRIU runs; invalid: ours. CRIU knows nothing of it.
+  FdRef cgroup_namespace{-1};
+  // Namespaces to join that CRIU then does not make: "ipc", "uts", "time", and a path.
+  std::vector<std::pair<std::string, std::string>> join;
+  // Of a dump with `console`: takes the master of the terminal, which CRIU has made anew, before
+  // kPostRestore. As an observer: an error vetoes.
+  std::function<Result<void>(UniqueFd)> take_console;
   Deadline deadline = kNoDeadline;
 };
 

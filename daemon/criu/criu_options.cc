@@ -59,8 +59,9 @@ Result<criu_rpc::criu_opts> DumpOptionsFor(const DumpRequest& request) {
   for (const std::string& external : request.external) options.add_external(external);
   if (!request.freeze_cgroup.empty()) options.set_freeze_cgroup(request.freeze_cgroup);
   if (request.empty_netns) options.set_empty_ns(CLONE_NEWNET);
-  // Not orphan_pts_master: it lets a terminal whose other end is outside the tree be dumped
-  // without anybody having asked for it (shell_job), and nobody would take the new end at restore.
+  // Only then: it lets a terminal whose other end is outside the tree be dumped without anybody
+  // having asked for it (shell_job), and nobody would take the new end at restore.
+  if (request.console) options.set_orphan_pts_master(true);
   return options;
 }
 
@@ -86,6 +87,12 @@ Result<criu_rpc::criu_opts> RestoreOptionsFor(const RestoreRequest& request) {
   if (request.link_remap) options.set_link_remap(true);
   if (!request.root.empty()) options.set_root(request.root);
   if (request.empty_netns) options.set_empty_ns(CLONE_NEWNET);
+  for (const auto& [type, path] : request.join) {
+    criu_rpc::join_namespace& join = *options.add_join_ns();
+    join.set_ns(type);
+    join.set_ns_file(path);
+  }
+  if (request.take_console) options.set_orphan_pts_master(true);
   if (request.evasive_devices) options.set_evasive_devices(true);
   for (const std::string& external : request.external) options.add_external(external);
   int number = kFirstInherited;

@@ -66,7 +66,7 @@ bool Session::Step() {
   }
   switch (incoming->arrival) {
     case Arrival::kPacket:
-      return Take(incoming->packet);
+      return Take(std::move(*incoming));
     case Arrival::kClosed:
       return false;
     case Arrival::kCancelled:
@@ -91,17 +91,19 @@ bool Session::OnTimeout() {
   return false;
 }
 
-bool Session::Take(const std::string& packet) {
+bool Session::Take(Incoming incoming) {
   criu_rpc::criu_resp message;
-  if (!message.ParseFromString(packet) || !message.has_type() || !message.has_success()) {
-    end_.nonsense = fmt::format("CRIU sent {} bytes that are no answer", packet.size());
+  if (!message.ParseFromString(incoming.packet) || !message.has_type() || !message.has_success()) {
+    end_.nonsense = fmt::format("CRIU sent {} bytes that are no answer", incoming.packet.size());
     return false;
   }
   if (message.type() != criu_rpc::NOTIFY) {
     end_.answer = std::move(message);
     return false;
   }
-  const auto decision = Decide(message.notify());
+  const auto decision = Decide({.script = message.notify().script(),
+                                .pid = message.notify().pid(),
+                                .descriptors = std::move(incoming.descriptors)});
   if (!decision.ok()) Stop(decision.error(), patience_.undo);
   if (decision.ok() && message.notify().script() == LastVeto(action_)) {
     committed_ = true;
@@ -113,11 +115,11 @@ bool Session::Take(const std::string& packet) {
   return Reply(reply);
 }
 
-Result<void> Session::Decide(const criu_rpc::criu_notify& notification) {
-  const std::string& script = notification.script();
-  if (script == kNetworkUnlock) return notify_(script, notification.pid());
+Result<void> Session::Decide(Notification notification) {
+  const std::string script = notification.script;
+  if (script == kNetworkUnlock) return notify_(std::move(notification));
   TRY(MayGoOn());
-  TRY(notify_(script, notification.pid()));
+  TRY(notify_(std::move(notification)));
   // The caller may have taken its time: better told now than killed while it works. But what the
   // caller has agreed to at the last veto holds.
   if (script != LastVeto(action_)) TRY(MayGoOn());

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <daemon/criu/criu_rpc.pb.h>
 #include <sys/types.h>
@@ -18,8 +19,14 @@ namespace crd::criu {
 
 enum class Action { kDump, kRestore };
 
-// What CRIU asks during an action, by CRIU's names; an error is the caller's objection.
-using NotifyFunction = std::function<Result<void>(const std::string& script, pid_t pid)>;
+// What CRIU asks during an action, by CRIU's names, and what it sends along; an error is the
+// caller's objection.
+struct Notification {
+  std::string script;
+  pid_t pid = 0;
+  std::vector<UniqueFd> descriptors;
+};
+using NotifyFunction = std::function<Result<void>(Notification)>;
 
 // How an action came to its end. CRIU itself has ended.
 struct SessionEnd {
@@ -56,8 +63,8 @@ class Session {
 
  private:
   bool Step();  // false when CRIU has to end
-  bool Take(const std::string& packet);
-  [[nodiscard]] Result<void> Decide(const criu_rpc::criu_notify& notification);
+  bool Take(Incoming incoming);
+  [[nodiscard]] Result<void> Decide(Notification notification);
   [[nodiscard]] Result<void> MayGoOn() const;
   bool Reply(const criu_rpc::criu_req& request);
   void Stop(Error why, std::chrono::milliseconds grace);

@@ -36,6 +36,9 @@ constexpr std::array<std::pair<std::string_view, RestoreStage>, 7> kRestoreStage
     {"post-resume", RestoreStage::kPostResume},
 }};
 
+// Comes with the master of a terminal.
+constexpr std::string_view kOrphanTerminal = "orphan-pts-master";
+
 template <typename Stages>
 auto FindStage(const Stages& stages, std::string_view script) {
   const auto* const found = std::find_if(stages.begin(), stages.end(),
@@ -134,8 +137,8 @@ Result<DumpReport> SwrkCriu::Dump(const DumpRequest& request, const DumpObserver
   Connection connection = TRY(Start({.path = path_, .cgroup = request.cgroup}));
   Session session(
       Action::kDump, std::move(connection),
-      [&](const std::string& script, pid_t) -> Result<void> {
-        const auto stage = FindStage(kDumpStages, script);
+      [&](const Notification& notification) -> Result<void> {
+        const auto stage = FindStage(kDumpStages, notification.script);
         return stage ? observer(*stage) : Result<void>();
       },
       request.deadline, cancel, patience_);
@@ -155,7 +158,10 @@ Result<RestoreReport> SwrkCriu::Restore(const RestoreRequest& request,
                                         const CancelToken& cancel) {
   const criu_rpc::criu_opts options = TRY(RestoreOptionsFor(request));
   TRY(ForgetEarlier(request.work, kRestoreLog, kRestoreStatisticsFile));
-  ConnectionSpec spec{.path = path_, .cgroup = request.cgroup};
+  ConnectionSpec spec{.path = path_,
+                      .inherit = {},
+                      .cgroup = request.cgroup,
+                      .cgroup_namespace = request.cgroup_namespace};
   for (std::size_t i = 0; i < request.inherit.size(); ++i) {
     spec.inherit.emplace_back(request.inherit[i].second, kFirstInherited + static_cast<int>(i));
   }
@@ -167,9 +173,13 @@ Result<RestoreReport> SwrkCriu::Restore(const RestoreRequest& request,
   pid_t root = 0;
   Session session(
       Action::kRestore, std::move(connection),
-      [&](const std::string& script, pid_t pid) -> Result<void> {
-        if (pid > 0) root = pid;
-        const auto stage = FindStage(kRestoreStages, script);
+      [&](Notification notification) -> Result<void> {
+        if (notification.pid > 0) root = notification.pid;
+        if (notification.script == kOrphanTerminal && request.take_console &&
+            !notification.descriptors.empty()) {
+          return request.take_console(std::move(notification.descriptors.front()));
+        }
+        const auto stage = FindStage(kRestoreStages, notification.script);
         // From here on it may end at any time, and its exit status is not to be lost.
         if (stage == RestoreStage::kPostRestore && root > 0) children_.Adopt(root);
         return stage ? observer(*stage, root) : Result<void>();

@@ -42,22 +42,15 @@ Result<std::chrono::microseconds> ParseReserveFor(std::int64_t micros) {
   return std::min(std::chrono::microseconds(micros), kMaxTimeout);
 }
 
-Result<std::string> ParseLogPath(const std::string& path) {
+// Empty, or an absolute path of `what`.
+Result<std::string> ParsePath(const std::string& path, std::string_view what) {
   if (path.empty()) return path;
   const bool usable =
       path.front() == '/' && path.size() < PATH_MAX && path.find('\0') == std::string::npos;
   if (usable) return path;
-  return errors::InvalidRequest(fmt::format("'{}' is no absolute path", path),
-                                "the path of the log begins with '/', on the daemon's host");
-}
-
-Result<std::string> ParseRuntimeRoot(const std::string& path) {
-  if (path.empty()) return path;
-  const bool usable =
-      path.front() == '/' && path.size() < PATH_MAX && path.find('\0') == std::string::npos;
-  if (usable) return path;
-  return errors::InvalidRequest(fmt::format("'{}' is no absolute path", path),
-                                "a runtime's state directory begins with '/'");
+  return errors::InvalidRequest(
+      fmt::format("'{}' is no absolute path", path),
+      fmt::format("the path of {} begins with '/', on the daemon's host", what));
 }
 
 // A container by its key alone, or as one of a runtime's.
@@ -72,7 +65,27 @@ Result<Target> ParseContainer(const Message& message) {
   }
   return Target(RuntimeTarget{.key = std::move(key),
                               .runtime = message.runtime(),
-                              .root = TRY(ParseRuntimeRoot(message.runtime_root()))});
+                              .root = TRY(ParsePath(message.runtime_root(), "a state directory"))});
+}
+
+bool IsRuntime(const std::string& name) { return name == "runc" || name == "crun"; }
+
+template <typename Message>
+Result<Target> ParseProcess(const Message& message) {
+  if (!message.has_description()) return Target(pid_t{message.pid()});
+  const v1::ContainerDescription& description = message.description();
+  if (!IsRuntime(description.runtime())) {
+    return errors::InvalidRequest(
+        fmt::format("'{}' is no runtime that crd knows", description.runtime()),
+        "runtimes are runc and crun");
+  }
+  return Target(DescribedTarget{
+      .pid = pid_t{message.pid()},
+      .runtime = description.runtime(),
+      .id = TRY(ParseKey("container", description.id())),
+      .bundle = TRY(ParsePath(TRY(ParseKey("bundle", description.bundle())), "a bundle")),
+      .rootfs = TRY(ParsePath(description.rootfs(), "a root file system")),
+      .state_path = TRY(ParsePath(description.state_path(), "a runtime's state"))});
 }
 
 Error NoTarget() {
@@ -112,12 +125,13 @@ Result<CheckpointRequest> Parse(const v1::CheckpointRequest& message) {
                             .name = message.name(),
                             .options = ParseOptions(message.options()),
                             .force = message.force(),
+                            .kill_exec = message.kill_exec(),
                             .timeout = TRY(ParseTimeout(message.timeout_us())),
                             .reserve_for = TRY(ParseReserveFor(message.reserve_for_us()))};
   if (message.network_keeping() == v1::NETWORK_KEEPING_RELEASE) request.keeping = Keeping::kRelease;
   switch (message.target_case()) {
     case v1::CheckpointRequest::kPid:
-      request.target = pid_t{message.pid()};
+      request.target = TRY(ParseProcess(message));
       return request;
     case v1::CheckpointRequest::kContainer:
       request.target = TRY(ParseContainer(message));
@@ -155,6 +169,24 @@ Result<NetworkChoice> ParseNetwork(const v1::RestoreRequest& message) {
   }
 }
 
+Result<ContainerChoice> ParseContainerChoice(const v1::RestoreRequest& message) {
+  ContainerChoice choice{
+      .console_socket = TRY(ParsePath(message.console_socket(), "the console's socket")),
+      .caller = {},
+      .bundle = TRY(ParsePath(message.bundle(), "a bundle")),
+      .mounts = {},
+      .cgroup_parent = TRY(ParsePath(message.cgroup_parent(), "a cgroup"))};
+  for (const v1::MountSource& mount : message.mounts()) {
+    if (mount.destination().empty() || mount.source().empty()) {
+      return errors::InvalidRequest("a mount lacks its destination or its source",
+                                    "give both as absolute paths");
+    }
+    choice.mounts.emplace_back(TRY(ParsePath(mount.destination(), "a mount in the container")),
+                               TRY(ParsePath(mount.source(), "a mount's source")));
+  }
+  return choice;
+}
+
 Result<RestoreRequest> Parse(const v1::RestoreRequest& message) {
   if (message.tcp_close() && message.tcp_established()) {
     return errors::OptionsContradict("tcp_close", "tcp_established",
@@ -167,17 +199,18 @@ Result<RestoreRequest> Parse(const v1::RestoreRequest& message) {
                          .tcp_established = message.tcp_established(),
                          .tcp_close = message.tcp_close(),
                          .network = TRY(ParseNetwork(message)),
+                         .container = TRY(ParseContainerChoice(message)),
                          .timeout = TRY(ParseTimeout(message.timeout_us()))};
   if (message.has_inherit()) {
     request.stdio = StdioFromCaller{};
   } else {
-    request.stdio = StdioToLog{.path = TRY(ParseLogPath(message.log().path()))};
+    request.stdio = StdioToLog{.path = TRY(ParsePath(message.log().path(), "the log"))};
   }
   return request;
 }
 
 Result<std::string> Parse(const v1::ListRuntimeContainersRequest& message) {
-  return ParseRuntimeRoot(message.runtime_root());
+  return ParsePath(message.runtime_root(), "a state directory");
 }
 
 Result<ImportRequest> Parse(const v1::ImportImagesRequest& message) {
@@ -206,16 +239,17 @@ Result<ImportRequest> Parse(const v1::ImportImagesRequest& message) {
                        .name = message.name(),
                        .bundle = message.bundle(),
                        .runtime = message.runtime(),
-                       .root = TRY(ParseRuntimeRoot(message.runtime_root())),
+                       .root = TRY(ParsePath(message.runtime_root(), "a state directory")),
                        .container = message.container(),
                        .timeout = TRY(ParseTimeout(message.timeout_us()))};
 }
 
 Result<CheckRequest> Parse(const v1::CheckRequest& message) {
-  CheckRequest request{.subject = {}, .options = ParseOptions(message.options())};
+  CheckRequest request{
+      .subject = {}, .options = ParseOptions(message.options()), .kill_exec = message.kill_exec()};
   switch (message.target_case()) {
     case v1::CheckRequest::kPid:
-      request.subject = Target(pid_t{message.pid()});
+      request.subject = TRY(ParseProcess(message));
       return request;
     case v1::CheckRequest::kContainer:
       request.subject = TRY(ParseContainer(message));

@@ -29,6 +29,9 @@ grpc::Status RestoreService::Restore(grpc::ServerContext* context,
     if (auto* log = std::get_if<StdioToLog>(&asked.stdio); log != nullptr && !log->path.empty()) {
       log->caller = TRY(CredentialsOf(peers_.Lookup(context->peer()).get(), log->path));
     }
+    if (const std::string& socket = asked.container.console_socket; !socket.empty()) {
+      asked.container.caller = TRY(CredentialsOf(peers_.Lookup(context->peer()).get(), socket));
+    }
     const auto operation = TRY(engine_.StartRestore(asked));
     const OperationRecord ended = TRY(StreamOperation(*operation, *context, *writer));
     v1::RestoreResponse last;

@@ -45,19 +45,19 @@ bool DescendsFrom(pid_t pid, pid_t ancestor) {
   return pid == ancestor;
 }
 
-ino_t PidNamespaceOf(pid_t pid) {
+ino_t MountNamespaceOf(pid_t pid) {
   const auto process = proc::ProcDir::Open(pid);
   const auto inode =
-      process.ok() ? proc::ReadNamespace(*process, "pid") : Result<ino_t>(process.error());
+      process.ok() ? proc::ReadNamespace(*process, "mnt") : Result<ino_t>(process.error());
   return inode.ok() ? *inode : 0;
 }
 
-bool HasStrangers(const std::string& directory, pid_t init, ino_t own_pids) {
+bool HasStrangers(const std::string& directory, pid_t init, ino_t own_mounts) {
   const auto procs = ReadFile(directory + "/cgroup.procs");
   if (!procs.ok()) return true;
   std::istringstream pids(*procs);
   for (pid_t pid = 0; pids >> pid;) {
-    if (pid == init || (own_pids != 0 && PidNamespaceOf(pid) == own_pids)) continue;
+    if (pid == init || (own_mounts != 0 && MountNamespaceOf(pid) == own_mounts)) continue;
     if (!DescendsFrom(pid, init)) return true;
   }
   return false;
@@ -89,10 +89,10 @@ std::vector<CgroupPlace> ParseCgroups(std::string_view text,
 Result<std::vector<CgroupPlace>> CgroupsOf(pid_t init) {
   const std::string text = TRY(ReadFile(fmt::format("/proc/{}/cgroup", init)));
   std::vector<CgroupPlace> places = ParseCgroups(text, TRY(ReadMountTable(0)));
-  ino_t own_pids = PidNamespaceOf(init);
-  if (own_pids == PidNamespaceOf(::getpid())) own_pids = 0;
+  ino_t own_mounts = MountNamespaceOf(init);
+  if (own_mounts == MountNamespaceOf(::getpid())) own_mounts = 0;
   for (CgroupPlace& place : places) {
-    if (place.own && HasStrangers(place.directory, init, own_pids)) place.own = false;
+    if (place.own && HasStrangers(place.directory, init, own_mounts)) place.own = false;
   }
   return places;
 }

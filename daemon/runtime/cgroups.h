@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sys/types.h>
@@ -20,6 +21,11 @@ struct CgroupPlace {
   // Nobody else is in it: it may be frozen, and must be empty before a restore.
   bool own = false;
 
+  // Of one of its own: its limits, by the name of their file.
+  std::vector<std::pair<std::string, std::string>> limits;
+  // Which devices it may use is decided by a program (cgroup2).
+  bool device_filter = false;
+
   [[nodiscard]] bool v2() const { return controllers.empty(); }
   [[nodiscard]] bool Has(std::string_view controller) const;
   bool operator==(const CgroupPlace&) const = default;
@@ -30,8 +36,8 @@ std::vector<CgroupPlace> ParseCgroups(std::string_view text, const std::vector<M
 
 // Cgroups of a container's init, v1 hierarchies first as the kernel lists them. Hosts are pure v1,
 // hybrid (v1 controllers and a cgroup2 without most of them) or v2; all are read alike. A cgroup is
-// its own if only its descendants are in it, and what was started in its pid namespace from
-// outside. Any thread.
+// its own if only its descendants are in it, and what was started in its mount namespace
+// from outside. Any thread.
 Result<std::vector<CgroupPlace>> CgroupsOf(pid_t init);
 
 }  // namespace crd::runtime

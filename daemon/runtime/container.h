@@ -29,6 +29,7 @@ struct RuntimeState {
   pid_t pid = 0;                 // of its init in crd's pid namespace; 0: none
   std::uint64_t start_time = 0;  // clock ticks since boot, as proc(5) has it
   std::string bundle;            // absolute
+  std::string rootfs;            // if somebody else than the bundle names it
   std::string created;           // RFC 3339
 };
 

@@ -19,8 +19,9 @@ namespace {
 UniqueFd OpenInside(FdRef root, const std::string& path) {
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC;
-  // As the container itself would see it; /proc's links would lead out.
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  // Mountpoints have no links in them, or the runtime would not have mounted there: one that has is
+  // of a root that was changed, and CRIU would follow it out of the root.
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS;
   return UniqueFd(
       static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
 }

@@ -10,6 +10,8 @@
 #include "daemon/base/files.h"
 #include "daemon/base/proc.h"
 #include "daemon/runtime/bundle.h"
+#include "daemon/runtime/cgroup_limits.h"
+#include "daemon/runtime/device_filter.h"
 #include "daemon/runtime/engine.h"
 #include "daemon/runtime/mount_plan.h"
 #include "daemon/runtime/network.h"
@@ -28,6 +30,12 @@ constexpr NamespaceName kNamespaces[] = {{"pid", "pid"},       {"network", "net"
                                          {"uts", "uts"},       {"mount", "mnt"},   {"user", "user"},
                                          {"cgroup", "cgroup"}, {"time", "time"}};
 
+// CRIU 4.2 joins these again (and refuses `mnt`, which crd does not ask for).
+bool CanBeJoined(std::string_view type) {
+  return type == "network" || type == "pid" || type == "ipc" || type == "uts" || type == "time" ||
+         type == "cgroup";
+}
+
 // One look at one container.
 class Describer {
  public:
@@ -42,16 +50,16 @@ class Describer {
     saved.state_path = state_.path;
     saved.id = state_.id;
     saved.bundle = state_.bundle;
-    saved.rootfs = bundle.rootfs;
+    saved.rootfs = state_.rootfs.empty() ? bundle.rootfs : state_.rootfs;
     const std::vector<MountEntry> mounts = TRY(ReadMountTable(state_.pid));
     saved.mounts = TRY(PlanMounts(bundle, mounts, TRY(ReadMountTable(0)),
                                   [this](const auto& path) { return IsDirectoryInside(path); }));
     // One of a user namespace's belongs to that; crd could only make one of the host's.
     if (bundle.FindNamespace("user") == nullptr) ChooseTmpfs(mounts, saved.mounts);
-    if (bundle.terminal) Add(0, refusal::ConsoleUnsupported(state_));
     TRY(LookAtNamespaces(bundle));
     TRY(LookAtCgroups());
     LookForStrangers();
+    ReadStateFiles();
     description_.engine = FindEngine(state_, bundle).engine;
     description_.files = FindOutsideFiles(tree_, mounts);
     return std::move(description_);
@@ -81,11 +89,14 @@ class Describer {
       if (type == "network") {
         saved.own_network = own && !joined;
         if (own && joined) saved.network_path = wanted->path;
-      } else if (type == "pid") {
-        saved.own_pids = own;
+      } else if (own && joined) {
+        saved.joined.push_back({.type = std::string(type), .path = wanted->path});
       }
-      const bool possible = type == "network" || !(own && joined);
-      if (!possible || (own && type == "user") || (!own && type == "mount")) {
+      if (type == "pid") saved.own_pids = own;
+      if (type == "cgroup") saved.own_cgroups = own;
+      const bool possible = !(own && joined) || CanBeJoined(type);
+      if (own && type == "user") TRY(ReadIdMaps());
+      if (!possible || (!own && type == "mount")) {
         Add(0, refusal::NamespaceUnsupported(state_, type, joined));
       }
     }
@@ -96,12 +107,21 @@ class Describer {
     return {};
   }
 
+  Result<void> ReadIdMaps() {
+    IdMaps& users = description_.saved.users;
+    users.users = TRY(ReadFile(fmt::format("/proc/{}/uid_map", state_.pid)));
+    users.groups = TRY(ReadFile(fmt::format("/proc/{}/gid_map", state_.pid)));
+    return {};
+  }
+
   Result<void> LookAtCgroups() {
     description_.saved.cgroups = TRY(CgroupsOf(state_.pid));
     bool has_own = false;
-    for (const CgroupPlace& place : description_.saved.cgroups) {
+    for (CgroupPlace& place : description_.saved.cgroups) {
       if (!place.own) continue;
       has_own = true;
+      place.limits = ReadLimits(place.directory);
+      place.device_filter = place.v2() && HasDeviceFilter(place.directory);
       const UniqueFd directory = TRY(OpenDirectory(place.directory));
       for (const std::string& name : TRY(ListDirectory(directory.ref()))) {
         struct stat status {};
@@ -116,23 +136,36 @@ class Describer {
     return {};
   }
 
+  // So that the container can be restored when its runtime has forgotten it, or under another name.
+  void ReadStateFiles() {
+    const std::size_t slash = state_.path.rfind('/');
+    if (slash == std::string::npos) return;
+    const std::string directory = state_.path.substr(0, slash + 1);
+    for (const std::string& name : {state_.path.substr(slash + 1), std::string("config.json")}) {
+      // Only crun has the second one.
+      auto text = ReadFile(directory + name);
+      if (text.ok()) description_.saved.state_files[name] = *std::move(text);
+    }
+  }
+
+  // By their mount namespace: the only one that no container shares.
   void LookForStrangers() {
-    if (!description_.saved.own_pids) return;
     const auto init = proc::ProcDir::Open(state_.pid);
     const auto all = proc::ListProcesses();
     if (!init.ok() || !all.ok()) return;
-    const auto inside = proc::ReadNamespace(*init, "pid");
+    const auto inside = proc::ReadNamespace(*init, "mnt");
     const std::set<pid_t> tree(tree_.begin(), tree_.end());
     for (const pid_t pid : *all) {
       if (tree.count(pid) > 0) continue;
       const auto process = proc::ProcDir::Open(pid);
       if (!process.ok()) continue;
-      const auto its = proc::ReadNamespace(*process, "pid");
+      const auto its = proc::ReadNamespace(*process, "mnt");
       if (!its.ok() || !inside.ok() || *its != *inside) continue;
       // A child that was born since the tree was read is none.
       if (IsDescendant(pid)) continue;
       const auto command = proc::ReadCommandLine(*process);
-      Add(pid, refusal::ExecedProcess(state_, pid, command.ok() ? *command : "?"));
+      description_.execed.push_back(
+          {pid, refusal::ExecedProcess(state_, pid, command.ok() ? *command : "?")});
     }
   }
 

@@ -23,12 +23,14 @@ struct Description {
   std::vector<OutsideFile> files;
   std::string engine;  // whose container it is; empty: nobody's but the runtime's
   std::vector<ContainerObstacle> obstacles;
+  // Processes in the container that are no part of the tree: started from outside.
+  std::vector<ContainerObstacle> execed;
 };
 
 // Looks at a running container as CRIU will: its bundle, mounts, namespaces, cgroups, network and
-// descriptors. Without touching it. `tree` are its init and the init's descendants; any other
-// process in its pid namespace is an obstacle: CRIU would wait for it for ever when it ends the
-// tree (criu#2618).
+// descriptors. Without touching it. `tree` are its init and the init's descendants; while there is
+// any other process in it (`execed`) it must not be dumped: CRIU would wait for that one for ever
+// when it ends the tree (criu#2618).
 //
 // BUNDLE_UNREADABLE, MOUNT_UNSUPPORTED; kNotFound when it has ended. Any thread.
 Result<Description> Describe(const Container& container, const std::vector<pid_t>& tree);

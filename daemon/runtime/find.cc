@@ -30,12 +30,11 @@ bool Exists(FdRef directory, const char* name) {
   return ::faccessat(directory.get(), name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-Status StatusOf(const RuntimeState& state, FdRef directory) {
-  if (!InitIsAlive(state)) return Status::kStopped;
+Status StatusIn(const RuntimeState& state, FdRef directory) {
+  const Status status = StatusOf(state);
   // Both runtimes' init waits until somebody opens this FIFO, which `start` then removes.
-  if (Exists(directory, "exec.fifo")) return Status::kCreated;
-  const auto cgroups = CgroupsOf(state.pid);
-  return cgroups.ok() && IsFrozen(*cgroups) ? Status::kPaused : Status::kRunning;
+  const bool waits = status != Status::kStopped && Exists(directory, "exec.fifo");
+  return waits ? Status::kCreated : status;
 }
 
 // Empty when there is no state in this directory.
@@ -51,7 +50,7 @@ Result<std::optional<Container>> ReadContainer(const std::string& root, const st
     auto state = ParseState(kind, id, *text);
     if (!state.ok()) return refusal::StateUnreadable(file, state.error());
     state->path = file;
-    const Status status = StatusOf(*state, directory->ref());
+    const Status status = StatusIn(*state, directory->ref());
     return std::optional(Container{.state = std::move(*state), .status = status});
   }
   return std::optional<Container>();
@@ -88,6 +87,12 @@ std::vector<std::string> DefaultRoots() {
     roots.push_back(fmt::format("{}/{}", kContainerdRoot, name));
   }
   return roots;
+}
+
+Status StatusOf(const RuntimeState& state) {
+  if (!InitIsAlive(state)) return Status::kStopped;
+  const auto cgroups = CgroupsOf(state.pid);
+  return cgroups.ok() && IsFrozen(*cgroups) ? Status::kPaused : Status::kRunning;
 }
 
 bool InitIsAlive(const RuntimeState& state) {

@@ -35,6 +35,9 @@ struct Wanted {
 // with this very id.
 Result<std::optional<Container>> Find(const std::vector<std::string>& roots, const Wanted& wanted);
 
+// Of a container whose state is known to be right: whether its init waits is not looked for.
+Status StatusOf(const RuntimeState& state);
+
 // Whether the process that the state means lives. A zombie does not: its pid namespace is gone.
 bool InitIsAlive(const RuntimeState& state);
 

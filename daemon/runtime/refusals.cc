@@ -21,6 +21,12 @@ std::string_view StatusName(Status status) {
 namespace refusal {
 
 Error StateUnreadable(std::string_view path, const Error& why) {
+  if (why.code == Code::kUnimplemented) {
+    return {.code = Code::kUnimplemented,
+            .reason = "RUNTIME_VERSION_UNKNOWN",
+            .message = fmt::format("read the runtime's state '{}': {}", path, why.message),
+            .hint = "crd knows runc 1.1 and crun 1.8 to 1.21"};
+  }
   return {.code = Code::kFailedPrecondition,
           .reason = "RUNTIME_STATE_UNREADABLE",
           .message = fmt::format("read the runtime's state '{}': {}", path, why.message),
@@ -46,6 +52,13 @@ Error TwoRuntimes(std::string_view key, const std::vector<std::string>& states) 
       .hint = "give the whole id, and say which runtime"};
 }
 
+Error DescriptionWrong(std::string_view id, std::string_view what) {
+  return {.code = Code::kInvalidArgument,
+          .reason = "DESCRIPTION_WRONG",
+          .message = fmt::format("container '{}' is not as it was described: {}", id, what),
+          .hint = "describe it as its runtime knows it, or let crd look for it by its id"};
+}
+
 Error NotRunning(const RuntimeState& state, Status status) {
   return {.code = Code::kFailedPrecondition,
           .reason = "CONTAINER_NOT_RUNNING",
@@ -67,14 +80,6 @@ Error EngineWouldClean(std::string_view id, std::string_view engine) {
           .hint =
               "checkpoint it with --leave-running, or with the engine's own command; --force "
               "ends it all the same"};
-}
-
-Error ConsoleUnsupported(const RuntimeState& state) {
-  return {.code = Code::kFailedPrecondition,
-          .reason = "CONSOLE_UNSUPPORTED",
-          .message =
-              fmt::format("container '{}' has a console ('terminal' in its config.json)", state.id),
-          .hint = "crd cannot take a console along yet: run it with \"terminal\": false"};
 }
 
 Error LinkRemapUnsupported(const RuntimeState& state) {
@@ -150,15 +155,23 @@ Error RuntimeFailed(Kind kind, std::string_view what, std::string_view words) {
               "an id that is free, and the bundle that the images were made of"};
 }
 
+Error RuntimeNameTaken(Kind kind, std::string_view id, std::string_view state_path) {
+  return {
+      .code = Code::kAlreadyExists,
+      .reason = "RUNTIME_NAME_TAKEN",
+      .message = fmt::format("restore as {} container '{}': there is one already ('{}')",
+                             KindName(kind), id, state_path),
+      .hint = fmt::format("choose another --name, or remove it: {} delete {}", KindName(kind), id)};
+}
+
 Error RuntimeForgot(std::string_view id, std::string_view state_path) {
-  return {.code = Code::kFailedPrecondition,
-          .reason = "RUNTIME_FORGOT_CONTAINER",
-          .message = fmt::format("restore container '{}': its runtime does not know it any more, "
-                                 "there is no '{}'",
-                                 id, state_path),
-          .hint =
-              "it was deleted after the checkpoint; crd restores only what the runtime still "
-              "lists as stopped"};
+  return {
+      .code = Code::kFailedPrecondition,
+      .reason = "RUNTIME_FORGOT_CONTAINER",
+      .message = fmt::format("restore container '{}': its runtime does not know it any more, "
+                             "there is no '{}'",
+                             id, state_path),
+      .hint = "it was deleted after a checkpoint that does not hold what its runtime knew of it"};
 }
 
 Error StillRuns(const RuntimeState& state) {
@@ -174,7 +187,29 @@ Error CgroupGone(std::string_view id, std::string_view directory) {
           .reason = "CGROUP_GONE",
           .message = fmt::format("restore container '{}': its cgroup '{}' is not there any more",
                                  id, directory),
-          .hint = "its limits would be lost: crd restores into the cgroup that the runtime made"};
+          .hint =
+              "systemd made it, as a unit that ended with the container: let the engine create it "
+              "again"};
+}
+
+Error CgroupUnusable(std::string_view id, std::string_view directory, const Error& why) {
+  return {
+      .code = why.code,
+      .reason = "CGROUP_UNUSABLE",
+      .message = fmt::format("make cgroup '{}' of container '{}': {}", directory, id, why.message),
+      .hint =
+          "without its limits the container is not let run: look whether the cgroup above "
+          "it allows them, or choose another with --cgroup-parent",
+      .sys_errno = why.sys_errno};
+}
+
+Error CgroupManaged(std::string_view id) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CGROUP_MANAGED",
+          .message = fmt::format("container '{}' cannot get other cgroups: systemd made those that "
+                                 "it had, as a unit of its own",
+                                 id),
+          .hint = "restore it under its own name, into the cgroups that it had"};
 }
 
 Error CgroupBusy(std::string_view id, std::string_view directory, pid_t pid) {
@@ -183,6 +218,16 @@ Error CgroupBusy(std::string_view id, std::string_view directory, pid_t pid) {
           .message = fmt::format("restore container '{}': process {} is in its cgroup '{}'", id,
                                  pid, directory),
           .hint = "end that process first"};
+}
+
+Error MountUnknown(std::string_view id, std::string_view destination,
+                   const std::vector<std::string>& possible) {
+  return {.code = Code::kInvalidArgument,
+          .reason = "MOUNT_UNKNOWN",
+          .message = fmt::format("container '{}' had nothing of the host's mounted on '{}'", id,
+                                 destination),
+          .hint = possible.empty() ? "leave --mount out"
+                                   : fmt::format("what it had: {}", fmt::join(possible, ", "))};
 }
 
 Error RootGone(std::string_view id, std::string_view rootfs, const Error& why) {
@@ -209,6 +254,16 @@ Error MountpointUnusable(std::string_view id, std::string_view mountpoint, const
           .message = fmt::format("make mountpoint '{}' of container '{}': {}", mountpoint, id,
                                  why.message),
           .hint = "its root file system has changed since the checkpoint: put back what was there",
+          .sys_errno = why.sys_errno};
+}
+
+Error NamespaceGone(std::string_view id, std::string_view type, std::string_view path,
+                    const Error& why) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "NAMESPACE_GONE",
+          .message = fmt::format("open {} namespace '{}', which container '{}' had joined: {}",
+                                 type, path, id, why.message),
+          .hint = "bring back what it was shared with",
           .sys_errno = why.sys_errno};
 }
 

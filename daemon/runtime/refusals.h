@@ -17,11 +17,11 @@ namespace crd::runtime::refusal {
 Error StateUnreadable(std::string_view path, const Error& why);
 Error BundleUnreadable(std::string_view id, std::string_view path, const Error& why);
 Error TwoRuntimes(std::string_view key, const std::vector<std::string>& states);
+Error DescriptionWrong(std::string_view id, std::string_view what);
 Error NotRunning(const RuntimeState& state, Status status);
 
 // Dumping: what crd cannot take along (yet).
 Error EngineWouldClean(std::string_view id, std::string_view engine);
-Error ConsoleUnsupported(const RuntimeState& state);
 Error LinkRemapUnsupported(const RuntimeState& state);
 // `type` as config.json calls it; `joined` by a path, else one of its own or the host's.
 Error NamespaceUnsupported(const RuntimeState& state, std::string_view type, bool joined);
@@ -35,13 +35,21 @@ Error ExecedProcess(const RuntimeState& state, pid_t pid, std::string_view comma
 Error RuntimeFailed(Kind kind, std::string_view what, std::string_view words);
 
 // Restoring.
+Error RuntimeNameTaken(Kind kind, std::string_view id, std::string_view state_path);
 Error RuntimeForgot(std::string_view id, std::string_view state_path);
 Error StillRuns(const RuntimeState& state);
 Error CgroupGone(std::string_view id, std::string_view directory);
+// `directory`: of a cgroup that cannot be made anew, with its limits.
+Error CgroupUnusable(std::string_view id, std::string_view directory, const Error& why);
+Error CgroupManaged(std::string_view id);
 Error CgroupBusy(std::string_view id, std::string_view directory, pid_t pid);
+Error MountUnknown(std::string_view id, std::string_view destination,
+                   const std::vector<std::string>& possible);
 Error RootGone(std::string_view id, std::string_view rootfs, const Error& why);
 Error MountSourceGone(std::string_view id, std::string_view mountpoint, std::string_view source);
 Error MountpointUnusable(std::string_view id, std::string_view mountpoint, const Error& why);
+Error NamespaceGone(std::string_view id, std::string_view type, std::string_view path,
+                    const Error& why);
 Error NetworkGone(std::string_view id, std::string_view path, const Error& why);
 
 }  // namespace crd::runtime::refusal

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <string>
+#include <utility>
 
 #include "daemon/base/pid_fd.h"
 #include "daemon/base/result.h"
@@ -16,8 +18,15 @@ namespace crd::runtime {
 // ended meanwhile reads as "stopped", and needs no undoing after a crash.
 class RuntimeRecord {
  public:
-  // RUNTIME_FORGOT_CONTAINER, RUNTIME_STATE_UNREADABLE, CONTAINER_STILL_RUNS.
-  static Result<RuntimeRecord> Open(const SavedContainer& container);
+  enum class Use {
+    kAsItIs,   // what the runtime has is true but for the process
+    kMoved,    // the container is elsewhere now: what the runtime has is replaced
+    kNewName,  // the runtime must not have it yet
+  };
+  // One that the runtime has forgotten is made anew from what it had at the checkpoint.
+  // RUNTIME_FORGOT_CONTAINER where that is not known, RUNTIME_STATE_UNREADABLE,
+  // CONTAINER_STILL_RUNS, RUNTIME_NAME_TAKEN.
+  static Result<RuntimeRecord> Open(const SavedContainer& container, Use use = Use::kAsItIs);
 
   // Atomic: runtimes read either the old text or the new one.
   [[nodiscard]] Result<void> Name(const ProcessIdentity& process);
@@ -25,13 +34,14 @@ class RuntimeRecord {
   void Undo();
 
  private:
-  RuntimeRecord(Kind kind, std::string path, std::string text)
-      : kind_(kind), path_(std::move(path)), text_(std::move(text)) {}
-  [[nodiscard]] Result<void> Write(const std::string& text) const;
+  using Files = std::map<std::string, std::string>;
+  RuntimeRecord(Kind kind, std::string path) : kind_(kind), path_(std::move(path)) {}
+  [[nodiscard]] Result<void> Write(const Files& files) const;
 
   Kind kind_;
-  std::string path_;
-  std::string text_;  // as it was found
+  std::string path_;  // of the state file; empty: there is none to keep
+  Files before_;      // as they were found; empty: nothing was there
+  Files files_;       // as they will be, but for the process
   bool written_ = false;
 };
 

@@ -1,5 +1,7 @@
 #include "daemon/runtime/runtime_state.h"
 
+#include <algorithm>
+#include <array>
 #include <limits>
 
 #include "daemon/runtime/oci_json.h"
@@ -28,6 +30,47 @@ Result<std::string> RuncBundle(const json& state) {
   return std::string();
 }
 
+constexpr std::array<std::string_view, 10> kRuncMembers = {
+    "id",       "init_process_pid", "init_process_start", "created",        "config",
+    "rootless", "cgroup_paths",     "namespace_paths",    "intel_rdt_path", "external_descriptors"};
+constexpr std::array<std::string_view, 12> kCrunMembers = {
+    "pid",      "process-start-time",  "cgroup-path", "scope",   "intelrdt",
+    "rootfs",   "systemd-cgroup",      "bundle",      "created", "owner",
+    "detached", "external_descriptors"};
+// Of the OCI runtime specification: what runc writes as the version of its configuration.
+constexpr std::array<std::string_view, 3> kSpecifications = {"1.0.", "1.1.", "1.2."};
+
+Error UnknownVersion(std::string what) {
+  return {.code = Code::kUnimplemented, .message = std::move(what)};
+}
+
+template <typename List>
+Result<void> CheckMembers(const json& state, const List& known, Kind kind) {
+  for (const auto& [name, value] : state.items()) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    return UnknownVersion(fmt::format("'{}' in it is of a version of {} that crd does not know",
+                                      name, KindName(kind)));
+  }
+  return {};
+}
+
+std::string TextOr(const json& object, const char* name) {
+  const auto text = Text(object, name);
+  return text.ok() ? *text : "";
+}
+
+Result<void> CheckVersion(Kind kind, const json& state) {
+  if (kind == Kind::kCrun) return CheckMembers(state, kCrunMembers, kind);
+  TRY(CheckMembers(state, kRuncMembers, kind));
+  const json* config = TRY(Object(state, "config"));
+  const std::string version = TRY(Text(*config, "version"));
+  const bool known = std::any_of(kSpecifications.begin(), kSpecifications.end(),
+                                 [&](std::string_view one) { return version.starts_with(one); });
+  if (known) return {};
+  return UnknownVersion(fmt::format(
+      "it follows version '{}' of the specification, which crd does not know", version));
+}
+
 Error NoState(std::string_view what) {
   return {.code = Code::kDataLoss, .message = fmt::format("it has no {}", what)};
 }
@@ -38,6 +81,7 @@ Result<RuntimeState> ParseState(Kind kind, std::string_view id, std::string_view
   const json state = TRY(ParseObject(text));
   const Names& names = NamesOf(kind);
   if (!state.contains(names.pid)) return NoState(fmt::format("'{}'", names.pid));
+  TRY(CheckVersion(kind, state));
   const std::int64_t pid = TRY(Number(state, names.pid));
   const std::int64_t start_time = TRY(Number(state, names.start_time));
   if (pid < 0 || pid > std::numeric_limits<pid_t>::max() || start_time < 0) {
@@ -73,6 +117,79 @@ Result<std::string> WithProcess(Kind kind, std::string_view text, const ProcessI
     }
   }
   return state.dump();
+}
+
+namespace {
+
+// "/sys/fs/cgroup/memory/old" -> "/sys/fs/cgroup/memory/new".
+std::string Moved(const std::string& path, const std::string& from, const std::string& to) {
+  if (from == to || !path.ends_with(from)) return path;
+  return path.substr(0, path.size() - from.size()) + to;
+}
+
+void MoveRuncCgroups(json& state, const Place& place) {
+  const auto paths = state.find("cgroup_paths");
+  if (paths == state.end() || !paths->is_object()) return;
+  for (auto& [controller, path] : paths->items()) {
+    for (std::size_t i = 0; i < place.cgroups.size(); ++i) {
+      const CgroupPlace& old = place.old_cgroups[i];
+      const bool fits = controller.empty() ? old.v2() : old.Has(controller);
+      if (!fits || !old.own || !path.is_string()) continue;
+      path = Moved(path.get<std::string>(), old.path, place.cgroups[i].path);
+      break;
+    }
+  }
+}
+
+void MoveRunc(json& state, const Place& place) {
+  state["id"] = place.id;
+  json& config = state["config"];
+  config["rootfs"] = place.rootfs;
+  for (json& label : config["labels"]) {
+    if (label.is_string() && label.get_ref<const std::string&>().starts_with(kBundleLabel)) {
+      label = std::string(kBundleLabel) + place.bundle;
+    }
+  }
+  MoveRuncCgroups(state, place);
+  json& cgroups = config["cgroups"];
+  if (!cgroups.is_object()) return;
+  cgroups["name"] = place.id;
+  for (std::size_t i = 0; i < place.cgroups.size(); ++i) {
+    if (!cgroups.contains("path") || !cgroups["path"].is_string()) break;
+    cgroups["path"] =
+        Moved(cgroups["path"].get<std::string>(), place.old_cgroups[i].path, place.cgroups[i].path);
+  }
+}
+
+void MoveCrun(json& state, const Place& place) {
+  if (TextOr(state, "bundle") != place.bundle) state["rootfs"] = place.rootfs;
+  state["bundle"] = place.bundle;
+  const std::string path = TextOr(state, "cgroup-path");
+  for (std::size_t i = 0; i < place.cgroups.size(); ++i) {
+    if (!place.old_cgroups[i].own || place.old_cgroups[i].path != path) continue;
+    state["cgroup-path"] = place.cgroups[i].path;
+    return;
+  }
+}
+
+}  // namespace
+
+Result<std::string> WithPlace(Kind kind, std::string_view text, const Place& place) {
+  json state = TRY(ParseObject(text));
+  TRY(CheckVersion(kind, state));
+  if (kind == Kind::kCrun) {
+    MoveCrun(state, place);
+    return state.dump(1, '\t');
+  }
+  MoveRunc(state, place);
+  return state.dump();
+}
+
+Result<bool> CgroupsAreManaged(Kind kind, std::string_view text) {
+  const json state = TRY(ParseObject(text));
+  if (kind == Kind::kCrun) return Flag(state, "systemd-cgroup");
+  const json* config = TRY(Object(state, "config"));
+  return Flag(*TRY(Object(*config, "cgroups")), "Systemd");
 }
 
 }  // namespace crd::runtime

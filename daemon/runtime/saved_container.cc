@@ -3,6 +3,7 @@
 #include <limits>
 #include <set>
 
+#include "daemon/runtime/cgroup_limits.h"
 #include "daemon/runtime/oci_json.h"
 
 namespace crd::runtime {
@@ -52,6 +53,32 @@ Result<SavedMount> MountFromJson(const json& object) {
                     .noexec = TRY(Flag(object, "noexec"))};
 }
 
+Error Wrong(const char* what) {
+  return {.code = Code::kDataLoss, .message = fmt::format("'{}' is not as crd writes it", what)};
+}
+
+// Larger than any path.
+Result<void> ReadStateFiles(const json& object, SavedContainer& container) {
+  for (const auto& [name, text] : TRY(Object(object, "state_files"))->items()) {
+    if (!text.is_string() || name.find('/') != std::string::npos) return Wrong("state_files");
+    container.state_files[name] = text.get<std::string>();
+  }
+  return {};
+}
+
+Result<CgroupLimits> LimitsFromJson(const json& place) {
+  CgroupLimits limits;
+  const auto found = place.find("limits");
+  if (found == place.end()) return limits;
+  for (const json& item : *found) {
+    if (!item.is_array() || item.size() != 2 || !item[0].is_string() || !item[1].is_string()) {
+      return Wrong("limits");
+    }
+    limits.emplace_back(item[0].get<std::string>(), item[1].get<std::string>());
+  }
+  return limits;
+}
+
 }  // namespace
 
 std::string SavedTmpfs::Archive() const { return fmt::format("tmpfs-dev-{}.tar.gz.img", device); }
@@ -66,6 +93,11 @@ json ToJson(const SavedContainer& container) {
                  {"own_network", container.own_network},
                  {"loopback_up", container.loopback_up},
                  {"network_path", container.network_path},
+                 {"console", container.console},
+                 {"own_cgroups", container.own_cgroups},
+                 {"users", {container.users.users, container.users.groups}},
+                 {"joined", json::array()},
+                 {"state_files", container.state_files},
                  {"mounts", json::array()},
                  {"cgroups", json::array()}};
   for (const SavedMount& mount : container.mounts) object["mounts"].push_back(MountToJson(mount));
@@ -73,7 +105,12 @@ json ToJson(const SavedContainer& container) {
     object["cgroups"].push_back({{"controllers", place.controllers},
                                  {"path", place.path},
                                  {"directory", place.directory},
-                                 {"own", place.own}});
+                                 {"own", place.own},
+                                 {"device_filter", place.device_filter},
+                                 {"limits", place.limits}});
+  }
+  for (const JoinedNamespace& joined : container.joined) {
+    object["joined"].push_back({{"type", joined.type}, {"path", joined.path}});
   }
   return object;
 }
@@ -92,7 +129,15 @@ Result<SavedContainer> SavedContainerFromJson(const json& object) {
                            .own_pids = TRY(Flag(object, "own_pids")),
                            .own_network = TRY(Flag(object, "own_network")),
                            .loopback_up = TRY(Flag(object, "loopback_up")),
-                           .network_path = TRY(Text(object, "network_path"))};
+                           .network_path = TRY(Text(object, "network_path")),
+                           .console = TRY(Flag(object, "console")),
+                           .own_cgroups = TRY(Flag(object, "own_cgroups"))};
+  TRY(ReadStateFiles(object, container));
+  const std::vector<std::string> users = TRY(Texts(object, "users"));
+  if (users.size() == 2) container.users = {.users = users[0], .groups = users[1]};
+  for (const json& item : *TRY(Objects(object, "joined"))) {
+    container.joined.push_back({.type = TRY(Text(item, "type")), .path = TRY(Text(item, "path"))});
+  }
   for (const json& item : *TRY(Objects(object, "mounts"))) {
     container.mounts.push_back(TRY(MountFromJson(item)));
   }
@@ -100,7 +145,9 @@ Result<SavedContainer> SavedContainerFromJson(const json& object) {
     container.cgroups.push_back({.controllers = TRY(Text(item, "controllers")),
                                  .path = TRY(Text(item, "path")),
                                  .directory = TRY(Text(item, "directory")),
-                                 .own = TRY(Flag(item, "own"))});
+                                 .own = TRY(Flag(item, "own")),
+                                 .limits = TRY(LimitsFromJson(item)),
+                                 .device_filter = TRY(Flag(item, "device_filter"))});
   }
   return container;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "daemon/base/result.h"
+#include "daemon/base/user_view.h"
 #include "daemon/runtime/cgroups.h"
 #include "daemon/runtime/container.h"
 
@@ -42,6 +44,12 @@ struct SavedMount {
   bool operator==(const SavedMount&) const = default;
 };
 
+struct JoinedNamespace {
+  std::string type;  // "ipc", "uts", "pid", "time"
+  std::string path;
+  bool operator==(const JoinedNamespace&) const = default;
+};
+
 // All that a restore needs to know of a container besides CRIU's images, as values. Kept in the
 // checkpoint's manifest: the bundle may have changed since.
 struct SavedContainer {
@@ -52,10 +60,18 @@ struct SavedContainer {
   std::string rootfs;
   std::vector<SavedMount> mounts;  // in the kernel's order
   std::vector<CgroupPlace> cgroups;
-  bool own_pids = false;     // it has a pid namespace: its pids are free at any time
+  bool own_pids = false;     // its pids are not the host's: those it had in its own are free
   bool own_network = false;  // a network namespace that ends with it, of which CRIU saves nothing
   bool loopback_up = false;  // of own_network
   std::string network_path;  // of the network namespace that it joined; empty: none
+  bool console = false;      // its terminal's master is outside, on a devpts of its own
+  IdMaps users;              // of its user namespace; empty: it has none of its own
+  bool own_cgroups = false;  // it has a cgroup namespace, with its cgroups as roots
+  // Namespaces that it had joined by a path, other than its network, as config.json calls them.
+  std::vector<JoinedNamespace> joined;
+  // What the runtime keeps of it, by file name, in its state directory: its state, and crun's copy
+  // of config.json. Empty if no runtime is to be kept in step.
+  std::map<std::string, std::string> state_files;
   bool operator==(const SavedContainer&) const = default;
 };
 
@@ -66,7 +82,8 @@ Result<SavedContainer> SavedContainerFromJson(const nlohmann::json& object);
 std::vector<std::string> ExternalForDump(const SavedContainer& container);
 std::vector<std::string> ExternalForRestore(const SavedContainer& container);
 
-// What runc, crun and podman call a joined network namespace in their images.
+// What runc, crun and podman call joined namespaces in their images.
 inline constexpr const char* kNetworkKey = "extRootNetNS";
+inline constexpr const char* kPidKey = "extRootPidNS";
 
 }  // namespace crd::runtime

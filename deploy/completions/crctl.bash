@@ -34,7 +34,7 @@ _crctl() {
   done
 
   case $prev in
-    --socket | --log | --pidfile | --root | --bundle)
+    --socket | --log | --pidfile | --root | --bundle | --console-socket)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       return ;;
@@ -49,7 +49,7 @@ _crctl() {
         mapfile -t COMPREPLY < <(compgen -W 'runc crun' -- "$cur")
         return
       fi ;;
-    --timeout | --name | --ghost-limit | --since | --id | --reserve-for | --subnet | --gateway | --mac | --for)
+    --timeout | --name | --ghost-limit | --since | --id | --mount | --cgroup-parent | --reserve-for | --subnet | --gateway | --mac | --for)
       return ;;
   esac
 
@@ -57,13 +57,14 @@ _crctl() {
   case $command in
     '') options="$options --version $commands" ;;
     checkpoint)
-      options="$options --pid --name --runtime --root --force --network-mode --reserve-for $dump" containers=yes
+      options="$options --pid --name --runtime --root --force --kill-exec --network-mode --reserve-for $dump" containers=yes
       if [ "$prev" = --network-mode ]; then
         mapfile -t COMPREPLY < <(compgen -W 'hold release' -- "$cur")
         return
       fi ;;
     restore)
-      options="$options --name --wait --tcp-established --tcp-close --network --log --inherit-stdio --pidfile"
+      options="$options --name --wait --tcp-established --tcp-close --network --log --inherit-stdio --pidfile
+        --bundle --mount --cgroup-parent --console-socket"
       checkpoints=yes ;;
     list | ls) options="$options --all --quiet" ;;
     ps) options="$options --all --quiet --runtime --root" ;;

@@ -121,15 +121,35 @@ std::vector<std::string> OciContainer::CommandLine(const std::vector<std::string
 }
 
 bool OciContainer::Run(const Change& change, const std::string& output) {
+  return RunAs(change, {}, {.path = output.empty() ? out() : output});
+}
+
+bool OciContainer::RunInto(FdRef pipe, const Change& change) {
+  return RunAs(change, {}, {.path = "", .fd = pipe.get()});
+}
+
+bool OciContainer::RunWithConsole(const std::string& socket, const Change& change) {
+  const auto with_terminal = [&](json& config) {
+    config["process"]["terminal"] = true;
+    change(config);
+  };
+  return RunAs(with_terminal, {"--console-socket", socket}, {.path = out()});
+}
+
+bool OciContainer::RunAs(const Change& change, const std::vector<std::string>& options,
+                         const Launch::Stream& output) {
   json config = Config();
   if (change) change(config);
   Spill(bundle() + "/config.json", config.dump());
   Spill(out(), "");
-  Process run(reaper_, {.argv = CommandLine({"run", "--detach", "--bundle", bundle(), id_}),
+  std::vector<std::string> words = {"run", "--detach", "--bundle", bundle()};
+  words.insert(words.end(), options.begin(), options.end());
+  words.push_back(id_);
+  Process run(reaper_, {.argv = CommandLine(words),
                         .environment = {},
                         .in = {},
-                        .out = {.path = output.empty() ? out() : output},
-                        .err = {.path = output.empty() ? out() : output},
+                        .out = output,
+                        .err = output,
                         .inherited = {}});
   const ExitStatus status = run.Wait(Within(kPatience));
   if (status != ExitStatus{.code = 0}) {
@@ -197,6 +217,29 @@ std::vector<std::string> MountsOf(pid_t pid) {
   }
   std::sort(mounts.begin(), mounts.end());
   return mounts;
+}
+
+std::vector<std::string> LimitsOf(pid_t pid) {
+  constexpr const char* kNames[] = {"pids.max", "memory.limit_in_bytes", "cpu.shares", "memory.max",
+                                    "cpu.max",  "devices.list"};
+  std::vector<std::string> limits;
+  std::istringstream lines(CgroupsOfProcess(pid));
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = line.find(':', first + 1);
+    std::string controllers = line.substr(first + 1, second - first - 1);
+    if (controllers == "name=systemd") controllers = "systemd";
+    std::string directory = "/sys/fs/cgroup/" + controllers;
+    if (controllers.empty()) {
+      directory = HostIsHybrid() ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup";
+    }
+    directory += line.substr(second + 1);
+    for (const char* name : kNames) {
+      const std::string text = Slurp(directory + "/" + name);
+      if (!text.empty()) limits.push_back(std::string(name) + " " + text);
+    }
+  }
+  return limits;
 }
 
 void WriteControl(const std::string& file, const std::string& text) {

@@ -33,6 +33,10 @@ class OciContainer {
 
   // Runs it detached, its output to `output` or else `out()`; true once it counts.
   [[nodiscard]] bool Run(const Change& change = {}, const std::string& output = "");
+  // The same, its standard output and error a pipe.
+  [[nodiscard]] bool RunInto(FdRef pipe, const Change& change = {});
+  // The same with `terminal: true`: its console goes to this socket.
+  [[nodiscard]] bool RunWithConsole(const std::string& socket, const Change& change);
   // The runtime with its state directory and cgroups, and these words.
   Outcome Runtime(const std::vector<std::string>& words);
   // What the runtime says of it: "running", "stopped"; empty if it does not know it.
@@ -57,6 +61,8 @@ class OciContainer {
  private:
   [[nodiscard]] std::vector<std::string> CommandLine(const std::vector<std::string>& words) const;
   [[nodiscard]] nlohmann::json Config() const;
+  bool RunAs(const Change& change, const std::vector<std::string>& options,
+             const Launch::Stream& output);
 
   ChildReaper& reaper_;
   const std::string directory_;
@@ -66,6 +72,8 @@ class OciContainer {
 
 // Mountpoint and flags of each mount of a process, sorted.
 std::vector<std::string> MountsOf(pid_t pid);
+// The limits of a process's cgroups that tests set, of every hierarchy: "pids.max 77".
+std::vector<std::string> LimitsOf(pid_t pid);
 // Writes to a file of a cgroup's, in place.
 void WriteControl(const std::string& file, const std::string& text);
 // /proc/PID/cgroup.

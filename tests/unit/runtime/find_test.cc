@@ -38,7 +38,7 @@ class FindTest : public ::testing::Test {
   void AddRunc(const std::string& root, const std::string& id) {
     Write(root, id, "state.json",
           fmt::format(R"({{"id":"{}","init_process_pid":{},"init_process_start":{},
-                          "config":{{"labels":["bundle=/b/{}"]}}}})",
+                          "config":{{"version":"1.0.2","labels":["bundle=/b/{}"]}}}})",
                       id, ::getpid(), start_time_, id));
   }
   [[nodiscard]] std::vector<std::string> Roots() const {

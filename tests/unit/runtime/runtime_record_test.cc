@@ -68,6 +68,44 @@ TEST_F(RuntimeRecordTest, RefusesOneThatTheRuntimeForgot) {
   EXPECT_THAT(RuntimeRecord::Open(container_), Refuses("RUNTIME_FORGOT_CONTAINER"));
 }
 
+TEST_F(RuntimeRecordTest, MakesAnewWhatTheRuntimeForgot) {
+  std::filesystem::remove_all(directory_ / "web");
+  container_.state_files = {{"status", R"({"pid":5,"process-start-time":6,"bundle":"/b"})"},
+                            {"config.json", "{}"}};
+  ASSERT_OK_AND_ASSIGN(RuntimeRecord record, RuntimeRecord::Open(container_));
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "web"));
+  ASSERT_THAT(record.Name({.pid = 77, .start_time = 4242}), IsOk());
+  EXPECT_THAT(Content(), ::testing::HasSubstr("4242"));
+  EXPECT_TRUE(std::filesystem::exists(directory_ / "web/config.json"));
+  record.Undo();
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "web"));
+}
+
+TEST_F(RuntimeRecordTest, RefusesANewNameThatIsTaken) {
+  Write(1, 999999999999);
+  EXPECT_THAT(RuntimeRecord::Open(container_, RuntimeRecord::Use::kNewName),
+              Refuses("RUNTIME_NAME_TAKEN"));
+}
+
+TEST_F(RuntimeRecordTest, PutsWhatHasMovedInTheOldPlace) {
+  Write(1, 999999999999);
+  const std::string before = Content();
+  container_.state_files = {{"status", R"({"pid":5,"process-start-time":6,"bundle":"/moved"})"}};
+  ASSERT_OK_AND_ASSIGN(RuntimeRecord record,
+                       RuntimeRecord::Open(container_, RuntimeRecord::Use::kMoved));
+  ASSERT_THAT(record.Name({.pid = 77, .start_time = 4242}), IsOk());
+  EXPECT_THAT(Content(), ::testing::HasSubstr("/moved"));
+  record.Undo();
+  EXPECT_EQ(Content(), before);
+}
+
+TEST_F(RuntimeRecordTest, KeepsNothingWhereThereIsNoState) {
+  container_.state_path = "";
+  ASSERT_OK_AND_ASSIGN(RuntimeRecord record, RuntimeRecord::Open(container_));
+  EXPECT_THAT(record.Name({.pid = 77, .start_time = 4242}), IsOk());
+  record.Undo();
+}
+
 TEST_F(RuntimeRecordTest, RefusesAStateThatItDoesNotUnderstand) {
   std::ofstream(container_.state_path) << "{}";
   EXPECT_THAT(RuntimeRecord::Open(container_), Refuses("RUNTIME_STATE_UNREADABLE"));

@@ -52,6 +52,18 @@ TEST(RuntimeState, RefusesTheStateOfTheOther) {
   EXPECT_THAT(ParseState(Kind::kRunc, "web", CrunStatus()), FailsWith(Code::kDataLoss));
 }
 
+TEST(RuntimeState, RefusesVersionsThatItDoesNotKnow) {
+  auto newer = nlohmann::json::parse(RuncState());
+  newer["config"]["version"] = "2.0.0";
+  EXPECT_THAT(ParseState(Kind::kRunc, "web", newer.dump()), FailsWith(Code::kUnimplemented));
+  newer = nlohmann::json::parse(RuncState());
+  newer["init_process_pidfd"] = 7;
+  EXPECT_THAT(ParseState(Kind::kRunc, "web", newer.dump()), FailsWith(Code::kUnimplemented));
+  newer = nlohmann::json::parse(CrunStatus());
+  newer["pidfd-inode"] = 7;
+  EXPECT_THAT(ParseState(Kind::kCrun, "web", newer.dump()), FailsWith(Code::kUnimplemented));
+}
+
 TEST(RuntimeState, RefusesAnotherContainersState) {
   EXPECT_THAT(ParseState(Kind::kRunc, "db", RuncState()), FailsWith(Code::kDataLoss));
 }
