@@ -20,6 +20,20 @@ std::vector<criu::ImageMount> TmpfsInImages(const runtime::SavedContainer& conta
   return mounts;
 }
 
+namespace {
+
+// A hard link, which needs no way to the image from whatever root and users CRIU's processes have
+// by then; a relative symbolic one where the images are on another file system.
+Result<void> LinkImage(FdRef images, FdRef view, const std::string& name,
+                       const std::string& target) {
+  if (::linkat(images.get(), name.c_str(), view.get(), name.c_str(), 0) == 0) return {};
+  if (errno == EXDEV && ::symlinkat(target.c_str(), view.get(), name.c_str()) == 0) return {};
+  // What was changed for this restore is there already.
+  return errno == EEXIST ? Result<void>() : Error::Errno("link image '{}'", name);
+}
+
+}  // namespace
+
 Result<ContainerMounts> ContainerMounts::Make(runtime::SavedContainer& container, FdRef images,
                                               const std::string& images_path,
                                               const std::string& directory) {
@@ -29,13 +43,9 @@ Result<ContainerMounts> ContainerMounts::Make(runtime::SavedContainer& container
   if (::mkdir(view.c_str(), 0700) != 0) return Error::Errno("make directory '{}'", view);
   UniqueFd changed = TRY(OpenDirectory(view));
   TRY(criu::MakeMountsExternal(images, TmpfsInImages(container), changed.ref()));
-  // Relative links: processes that CRIU restores follow them when they have another root already.
   const std::string there = std::filesystem::path(images_path).lexically_relative(view).string();
   for (const std::string& name : TRY(ListDirectory(images))) {
-    const std::string target = there + "/" + name;
-    if (::symlinkat(target.c_str(), changed.get(), name.c_str()) != 0 && errno != EEXIST) {
-      return Error::Errno("link image '{}'", name);
-    }
+    TRY(LinkImage(images, changed.ref(), name, there + "/" + name));
   }
   return ContainerMounts(std::move(tmpfs), std::move(changed));
 }

@@ -170,11 +170,7 @@ Result<void> ContainerRestore::ChooseCgroupNamespace() {
 Result<void> ContainerRestore::ApplyTo(criu::RestoreRequest& request) {
   TRY(ChooseCgroupNamespace());
   request.cgroup_namespace = cgroup_namespace_.ref();
-  // CRIU opens some images when it is in the user namespace already (4.2).
-  if (!container_.users.empty()) {
-    images_ = TRY(ShowTo(container_.users, request.images));
-    request.images = images_.ref();
-  }
+  if (mounts_) request.images = mounts_->images();
   for (const runtime::JoinedNamespace& joined : container_.joined) {
     if (joined.type == "pid") {
       request.inherit.emplace_back(runtime::kPidKey, pids_.ref());
@@ -183,7 +179,6 @@ Result<void> ContainerRestore::ApplyTo(criu::RestoreRequest& request) {
     }
   }
   if (root_) request.root = root_->path();
-  if (mounts_) request.images = mounts_->images();
   for (std::string& external : runtime::ExternalForRestore(container_)) {
     request.external.push_back(std::move(external));
   }

@@ -88,7 +88,6 @@ class ContainerRestore {
   UniqueFd network_;  // that it had joined
   UniqueFd pids_;     // the same
   UniqueFd cgroup_namespace_;
-  UniqueFd images_;  // as its user namespace may read them
   std::optional<runtime::MadeCgroups> made_cgroups_;
   std::optional<runtime::ContainerRoot> root_;
   std::optional<ContainerMounts> mounts_;

@@ -54,8 +54,7 @@ class Describer {
     const std::vector<MountEntry> mounts = TRY(ReadMountTable(state_.pid));
     saved.mounts = TRY(PlanMounts(bundle, mounts, TRY(ReadMountTable(0)),
                                   [this](const auto& path) { return IsDirectoryInside(path); }));
-    // One of a user namespace's belongs to that; crd could only make one of the host's.
-    if (bundle.FindNamespace("user") == nullptr) ChooseTmpfs(mounts, saved.mounts);
+    ChooseTmpfs(mounts, saved.mounts);
     TRY(LookAtNamespaces(bundle));
     TRY(LookAtCgroups());
     LookForStrangers();
@@ -94,8 +93,7 @@ class Describer {
       }
       if (type == "pid") saved.own_pids = own;
       if (type == "cgroup") saved.own_cgroups = own;
-      const bool possible = !(own && joined) || CanBeJoined(type);
-      if (own && type == "user") TRY(ReadIdMaps());
+      const bool possible = type == "user" ? !own : !(own && joined) || CanBeJoined(type);
       if (!possible || (!own && type == "mount")) {
         Add(0, refusal::NamespaceUnsupported(state_, type, joined));
       }
@@ -104,13 +102,6 @@ class Describer {
     const std::vector<std::string> interfaces = TRY(OwnInterfaces(state_.pid));
     if (!interfaces.empty()) Add(0, refusal::NetworkUnsupported(state_, interfaces));
     saved.loopback_up = TRY(LoopbackIsUp(state_.pid));
-    return {};
-  }
-
-  Result<void> ReadIdMaps() {
-    IdMaps& users = description_.saved.users;
-    users.users = TRY(ReadFile(fmt::format("/proc/{}/uid_map", state_.pid)));
-    users.groups = TRY(ReadFile(fmt::format("/proc/{}/gid_map", state_.pid)));
     return {};
   }
 

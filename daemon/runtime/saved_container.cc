@@ -95,7 +95,6 @@ json ToJson(const SavedContainer& container) {
                  {"network_path", container.network_path},
                  {"console", container.console},
                  {"own_cgroups", container.own_cgroups},
-                 {"users", {container.users.users, container.users.groups}},
                  {"joined", json::array()},
                  {"state_files", container.state_files},
                  {"mounts", json::array()},
@@ -133,8 +132,6 @@ Result<SavedContainer> SavedContainerFromJson(const json& object) {
                            .console = TRY(Flag(object, "console")),
                            .own_cgroups = TRY(Flag(object, "own_cgroups"))};
   TRY(ReadStateFiles(object, container));
-  const std::vector<std::string> users = TRY(Texts(object, "users"));
-  if (users.size() == 2) container.users = {.users = users[0], .groups = users[1]};
   for (const json& item : *TRY(Objects(object, "joined"))) {
     container.joined.push_back({.type = TRY(Text(item, "type")), .path = TRY(Text(item, "path"))});
   }

@@ -9,7 +9,6 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "daemon/base/result.h"
-#include "daemon/base/user_view.h"
 #include "daemon/runtime/cgroups.h"
 #include "daemon/runtime/container.h"
 
@@ -65,7 +64,6 @@ struct SavedContainer {
   bool loopback_up = false;  // of own_network
   std::string network_path;  // of the network namespace that it joined; empty: none
   bool console = false;      // its terminal's master is outside, on a devpts of its own
-  IdMaps users;              // of its user namespace; empty: it has none of its own
   bool own_cgroups = false;  // it has a cgroup namespace, with its cgroups as roots
   // Namespaces that it had joined by a path, other than its network, as config.json calls them.
   std::vector<JoinedNamespace> joined;

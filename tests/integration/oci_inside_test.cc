@@ -89,7 +89,7 @@ TEST_P(OciInside, KeepsItsDevicesAndWhatItHasOpenOfThem) {
                                    {"minor", 5},
                                    {"fileMode", 0640},
                                    {"uid", 3},
-                                   {"gid", 4}}};
+                                   {"gid", 0}}};
     config["linux"]["resources"]["devices"].push_back(
         {{"allow", true}, {"type", "c"}, {"major", 1}, {"minor", 5}, {"access", "rw"}});
     config["process"]["args"] = {"/bin/sh", "-c",
