@@ -98,7 +98,7 @@ Error NamespaceUnsupported(const RuntimeState& state, std::string_view type, boo
                                  joined ? " that it joined by a path" : ""),
           .hint =
               "crd checkpoints containers with a mount namespace of their own, without a user "
-              "namespace, and of those that are joined by a path only the network's"};
+              "namespace, and joined by a path only what CRIU can join"};
 }
 
 Error NetworkUnsupported(const RuntimeState& state, const std::vector<std::string>& interfaces) {

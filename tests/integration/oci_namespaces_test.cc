@@ -99,7 +99,7 @@ TEST_P(OciNamespaces, OfUsersAreRefused) {
     config["linux"]["uidMappings"] = {{{"containerID", 0}, {"hostID", kRoot}, {"size", 1000}}};
     config["linux"]["gidMappings"] = {{{"containerID", 0}, {"hostID", kRoot}, {"size", 1000}}};
   }));
-  EXPECT_TRUE(Refused(crctl_(With({"checkpoint", container_->id()})), "CONTAINER_NAMESPACE"));
+  EXPECT_TRUE(Refused(crctl_(With({"checkpoint", container_->id()})), "has a user namespace"));
   EXPECT_TRUE(container_->Counts());
 }
 

@@ -1,12 +1,14 @@
 // Loaded into CRIU (LD_PRELOAD): stops it with SIGSTOP behind a moment that no signal from outside
 // hits. STOP_CRIU_BEHIND names it; see stopping_criu.h. CRIU goes on with SIGCONT.
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 struct nft_ctx;
 
@@ -22,6 +24,12 @@ void Stop() {
   static bool stopped = false;
   if (stopped) return;
   stopped = true;
+  // Who it is: children that CRIU makes to ask the kernel stop as well, for a moment.
+  if (const char* mark = std::getenv("STOP_CRIU_MARK"); mark != nullptr) {
+    const int fd = ::open(mark, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    ::dprintf(fd, "%d\n", ::getpid());
+    ::close(fd);
+  }
   ::raise(SIGSTOP);
 }
 

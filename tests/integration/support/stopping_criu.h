@@ -21,10 +21,12 @@ class WithStoppingCriu : public IntegrationTest {
   [[nodiscard]] bool RestartWithCriuThatStopsBehind(const std::string& moment, pid_t tree = 0) {
     const std::string script = dir_ / "criu";
     const std::string armed = dir_ / "armed";
-    const std::string stop = moment == "started" ? std::string("kill -STOP $$")
-                                                 : "export STOP_CRIU_BEHIND='" + moment +
-                                                       "' STOP_CRIU_TREE=" + std::to_string(tree) +
-                                                       " LD_PRELOAD=" STOP_CRIU_LIBRARY;
+    const std::string stop = moment == "started"
+                                 ? "echo $$ >'" + Mark() + "'; kill -STOP $$"
+                                 : "export STOP_CRIU_BEHIND='" + moment + "' STOP_CRIU_MARK='" +
+                                       Mark() + "' STOP_CRIU_TREE=" + std::to_string(tree) +
+                                       " LD_PRELOAD=" STOP_CRIU_LIBRARY;
+    ::unlink(Mark().c_str());
     Spill(script, "#!/bin/sh\nif rmdir '" + armed + "' 2>/dev/null; then " + stop + "; fi\nexec '" +
                       api_->Info()->criu_path() + "' \"$@\"\n");
     ::chmod(script.c_str(), 0755);
@@ -37,12 +39,10 @@ class WithStoppingCriu : public IntegrationTest {
 
   // The pid of a CRIU that has stopped itself; -1 if it did not until `ended`.
   pid_t AwaitStoppedCriu(const std::function<bool()>& ended) {
-    // It may have begun as one that was forked, or stop in one that it forks.
     pid_t stopped = -1;
     static_cast<void>(WaitUntil([&] {
-      for (const pid_t pid : crd_.CgroupPids()) {
-        if (IsCriu(pid) && StateOf(pid) == 'T') stopped = pid;
-      }
+      const std::string pid = Slurp(Mark());
+      if (pid.ends_with('\n') && StateOf(std::stoi(pid)) == 'T') stopped = std::stoi(pid);
       return stopped > 0 || ended();
     }));
     return stopped;
@@ -53,6 +53,9 @@ class WithStoppingCriu : public IntegrationTest {
   }
 
  private:
+  // Where a CRIU that stops writes its pid.
+  [[nodiscard]] std::string Mark() const { return dir_ / "stopped"; }
+
   std::string criu_;
 };
 
