@@ -1,6 +1,6 @@
 // usage: bench_reservations SOCKET NETWORK ADDRESS SECONDS CALLERS
-// How many calls about reservations crd answers in a second: each caller on a connection of its own,
-// one call after the other.
+// How many calls about reservations crd answers in a second: each caller on a connection of its
+// own, one call after the other.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
