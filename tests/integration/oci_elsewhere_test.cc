@@ -18,6 +18,8 @@ class OciElsewhere : public OciFixture {
  protected:
   void TearDown() override {
     if (container_) container_->Runtime({"delete", "--force", other_});
+    container_.reset();
+    // Its own are in them until here.
     for (const std::string& directory : made_) RemoveCgroups(directory);
     OciFixture::TearDown();
   }
