@@ -199,19 +199,37 @@ Result<UniqueFd> MakeEmptyNetns() {
   return netns;
 }
 
-Result<void> BuiltNamespace::Plug() {
+Result<void> AdoptOuterEnds(const Description& description) {
   Netlink outside = TRY(Netlink::Open());
-  for (const Interface& interface : description_->interfaces) {
+  for (const Interface& interface : description.interfaces) {
+    if (!interface.host_end.has_value()) continue;
+    const HostEnd& end = *interface.host_end;
+    const int index = TRY(FindLink(outside, end.name)).index;
+    TRY(ChangeLink(outside, index, {.mtu = end.mtu, .mac = TRY(ParseMac(end.mac))}));
+    if (end.up) TRY(ChangeLink(outside, index, {.flags = kUp, .mask = kUp}));
+  }
+  return PlugOuterEnds(description);
+}
+
+Result<void> PlugOuterEnds(const Description& description) {
+  Netlink outside = TRY(Netlink::Open());
+  std::map<int, const BridgePort*> ports;
+  for (const Interface& interface : description.interfaces) {
     if (!interface.host_end.has_value()) continue;
     const HostEnd& end = *interface.host_end;
     const int index = TRY(FindLink(outside, end.name)).index;
     if (end.port.has_value()) {
       const Link bridge = TRY(FindLink(outside, end.port->bridge));
       TRY(PlugIntoBridge(outside, index, bridge.index, *end.port));
-      if (!end.port->vlans.empty()) TRY(SetVlans(outside, index, end.port->vlans));
+      if (!end.port->vlans.empty()) ports[index] = &*end.port;
     }
     for (const Address& address : end.addresses) TRY(AddAddress(outside, index, address));
     for (const Route& route : end.routes) TRY(AddRoute(outside, route, index));
+  }
+  if (ports.empty()) return {};
+  auto vlans = TRY(ListVlans(outside));
+  for (const auto& [index, port] : ports) {
+    TRY(SetVlans(outside, index, vlans[index], port->vlans));
   }
   return {};
 }

@@ -16,6 +16,14 @@ namespace crd::net {
 // The outer end of a veth pair whose namespace has ended stays for as long as the kernel takes to
 // clean up: an interface that has the name and the MAC is waited for until `patience`.
 Result<void> CheckBuildable(const Description& description, Deadline patience);
+// The same for one that somebody else builds, who may be able to build more.
+Result<void> CheckHost(const Description& description, Deadline patience);
+
+// Plugs the outer ends of a description's veth pairs into their bridges, or gives them their
+// addresses and routes. A failure leaves some of it done.
+Result<void> PlugOuterEnds(const Description& description);
+// The same for those that somebody else has made: gives them their MACs and MTUs before.
+Result<void> AdoptOuterEnds(const Description& description);
 
 // A namespace that was made from a description, and the outer ends of its veth pairs. Nothing gets
 // in or out until it is plugged in. Ends with this, unless kept: then with its last user.
@@ -29,9 +37,7 @@ class BuiltNamespace {
   ~BuiltNamespace();
 
   [[nodiscard]] FdRef netns() const { return netns_.ref(); }
-  // Plugs the outer ends into their bridges, or gives them their addresses and routes. A failure
-  // leaves some of it done.
-  Result<void> Plug();
+  Result<void> Plug() { return PlugOuterEnds(*description_); }
   void Keep() { outer_ends_.clear(); }
 
  private:

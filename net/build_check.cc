@@ -1,4 +1,5 @@
 #include <chrono>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -18,8 +19,15 @@ class HostCheck {
   HostCheck(Netlink outside, Deadline patience)
       : outside_(std::move(outside)), patience_(patience) {}
 
-  Result<void> Check(const Interface& interface) {
+  // Of all before anything else: what is waited for may have MACs that are asked for later.
+  Result<void> CheckNames(const Interface& interface) {
     TRY(CheckInterfaceName(interface.name));
+    if (!interface.host_end.has_value()) return {};
+    TRY(CheckInterfaceName(interface.host_end->name));
+    return AwaitName(*interface.host_end);
+  }
+
+  Result<void> Check(const Interface& interface) {
     if (interface.host_end.has_value()) TRY(CheckHostEnd(interface, *interface.host_end));
     if (interface.kind == "macvlan") {
       const auto parent = FindLink(outside_, interface.parent);
@@ -33,8 +41,6 @@ class HostCheck {
 
  private:
   Result<void> CheckHostEnd(const Interface& interface, const HostEnd& end) {
-    TRY(CheckInterfaceName(end.name));
-    TRY(AwaitName(end));
     if (!end.port.has_value()) return {};
     const auto bridge = FindLink(outside_, end.port->bridge);
     if (!bridge.ok() && bridge.error().code == Code::kNotFound) {
@@ -85,28 +91,36 @@ class HostCheck {
   }
 
   Result<void> CheckBridgeMacs(const Interface& interface, const Link& bridge) {
-    for (const int port : TRY(ListPortsWithMac(outside_, bridge.index, interface.mac))) {
-      const auto link = FindLink(outside_, port);
-      const std::string name = link.ok() ? link->name : fmt::format("{}", port);
-      return refusal::MacInUse(interface.mac,
-                               fmt::format("port '{}' of bridge '{}'", name, bridge.name));
+    auto known = bridge_macs_.find(bridge.index);
+    if (known == bridge_macs_.end()) {
+      known = bridge_macs_.emplace(bridge.index, TRY(ListMacs(outside_, bridge.index))).first;
     }
-    return {};
+    const auto seen = known->second.find(interface.mac);
+    if (seen == known->second.end()) return {};
+    const auto link = FindLink(outside_, seen->second);
+    const std::string name = link.ok() ? link->name : fmt::format("{}", seen->second);
+    return refusal::MacInUse(interface.mac,
+                             fmt::format("port '{}' of bridge '{}'", name, bridge.name));
   }
 
   Result<void> CheckMac(const Interface& interface) {
     if (interface.kind == "loopback") return {};
     if (!macs_.insert(interface.mac).second) return {};  // its own interfaces may share one
-    for (const Link& link : TRY(ListLinks(outside_))) {
-      if (link.mac != interface.mac) continue;
-      return refusal::MacInUse(interface.mac, fmt::format("interface '{}'", link.name));
+    if (host_macs_.empty()) {
+      for (const Link& link : TRY(ListLinks(outside_))) host_macs_.emplace(link.mac, link.name);
     }
-    return {};
+    const auto holder = host_macs_.find(interface.mac);
+    if (holder == host_macs_.end()) return {};
+    return refusal::MacInUse(interface.mac, fmt::format("interface '{}'", holder->second));
   }
 
   Netlink outside_;
   const Deadline patience_;
   std::set<std::string> macs_;
+  // Listed once each, however many interfaces there are. Outer ends that were still ending have
+  // been waited for before.
+  std::map<int, std::multimap<std::string, int>> bridge_macs_;  // by the bridge's index
+  std::multimap<std::string, std::string> host_macs_;           // interfaces' names
 };
 
 }  // namespace
@@ -115,7 +129,12 @@ Result<void> CheckBuildable(const Description& description, Deadline patience) {
   if (!description.unreproducible.empty()) {
     return refusal::NetworkUnreproducible(description.unreproducible);
   }
+  return CheckHost(description, patience);
+}
+
+Result<void> CheckHost(const Description& description, Deadline patience) {
   HostCheck check(TRY(Netlink::Open()), patience);
+  for (const Interface& interface : description.interfaces) TRY(check.CheckNames(interface));
   for (const Interface& interface : description.interfaces) TRY(check.Check(interface));
   return {};
 }

@@ -28,11 +28,13 @@ struct LinkChange {
   std::uint32_t transmit_queue = 0;
   std::string alias;
   int address_generation = -1;  // -1: as it is
+  Bytes mac = {};               // empty: as it is
 };
 Result<void> ChangeLink(Netlink& netlink, int index, const LinkChange& change);
 Result<void> PlugIntoBridge(Netlink& host, int index, int bridge, const BridgePort& port);
-// Makes the VLANs of a port those; does nothing where it has them already.
-Result<void> SetVlans(Netlink& host, int index, const std::vector<BridgeVlan>& wanted);
+// Makes the VLANs of a port, which has those of `now`, the wanted ones.
+Result<void> SetVlans(Netlink& host, int index, const std::vector<BridgeVlan>& now,
+                      const std::vector<BridgeVlan>& wanted);
 
 // Without waiting for duplicate detection. An address that is there is no error.
 Result<void> AddAddress(Netlink& netlink, int index, const Address& address);

@@ -107,6 +107,7 @@ Result<void> ChangeLink(Netlink& netlink, int index, const LinkChange& change) {
   if (!change.alias.empty()) {
     request.Put(IFLA_IFALIAS, change.alias.data(), change.alias.size());
   }
+  if (!change.mac.empty()) request.PutBytes(IFLA_ADDRESS, change.mac);
   if (change.address_generation >= 0) {
     request.Nest(IFLA_AF_SPEC, [&](Request& spec) {
       spec.Nest(AF_INET6, [&](Request& inet6) {
@@ -133,8 +134,8 @@ Result<void> PlugIntoBridge(Netlink& host, int index, int bridge, const BridgePo
   return host.Do(options, fmt::format("configure port {} of bridge '{}'", index, port.bridge));
 }
 
-Result<void> SetVlans(Netlink& host, int index, const std::vector<BridgeVlan>& wanted) {
-  const std::vector<BridgeVlan> now = TRY(ListVlans(host, index));
+Result<void> SetVlans(Netlink& host, int index, const std::vector<BridgeVlan>& now,
+                      const std::vector<BridgeVlan>& wanted) {
   const auto has = [](const std::vector<BridgeVlan>& vlans, const BridgeVlan& vlan) {
     return std::find(vlans.begin(), vlans.end(), vlan) != vlans.end();
   };

@@ -43,6 +43,7 @@ class Describer {
   Netlink inside_;
   Netlink outside_;
   InterfaceNames names_;
+  std::optional<std::map<int, std::vector<BridgeVlan>>> vlans_;  // of ports outside; listed once
   Description description_;
 };
 
@@ -127,10 +128,12 @@ Result<HostEnd> Describer::DescribeHostEnd(const Link& outer, const std::string&
 }
 
 Result<BridgePort> Describer::DescribePort(const Link& outer, const Link& bridge) {
-  BridgePort port{.bridge = bridge.name,
-                  .vlans = TRY(ListVlans(outside_, outer.index)),
-                  .hairpin = outer.hairpin,
-                  .isolated = outer.isolated};
+  BridgePort port{
+      .bridge = bridge.name, .vlans = {}, .hairpin = outer.hairpin, .isolated = outer.isolated};
+  if (!vlans_.has_value()) vlans_ = TRY(ListVlans(outside_));
+  if (const auto found = vlans_->find(outer.index); found != vlans_->end()) {
+    port.vlans = found->second;
+  }
   for (const auto& [index, address] : TRY(ListAddresses(outside_, bridge.index))) {
     if (IsLinkLocal(address)) continue;
     port.bridge_addresses.push_back(fmt::format("{}/{}", address.local, address.prefix_length));

@@ -94,29 +94,28 @@ Result<int> MakeNamespaceId(Netlink& netlink, FdRef netns) {
   return NamespaceId(netlink, netns);
 }
 
-Result<std::vector<int>> ListPortsWithMac(Netlink& netlink, int bridge, const std::string& mac) {
+Result<std::multimap<std::string, int>> ListMacs(Netlink& netlink, int bridge) {
   ndmsg fixed{};
   fixed.ndm_family = AF_BRIDGE;
   Request request(RTM_GETNEIGH, 0, fixed);
   request.PutU32(NDA_MASTER, static_cast<std::uint32_t>(bridge));
-  std::vector<int> ports;
+  std::multimap<std::string, int> macs;
   for (const Answer& answer :
        TRY(netlink.Dump(request, "list the addresses that a bridge knows"))) {
     const Attributes attributes(answer, sizeof fixed);
-    if (MacText(attributes.Data(NDA_LLADDR)) != mac) continue;
-    ports.push_back(answer.Fixed<ndmsg>().ndm_ifindex);
+    macs.emplace(MacText(attributes.Data(NDA_LLADDR)), answer.Fixed<ndmsg>().ndm_ifindex);
   }
-  return ports;
+  return macs;
 }
 
-Result<std::vector<BridgeVlan>> ListVlans(Netlink& netlink, int port) {
+Result<std::map<int, std::vector<BridgeVlan>>> ListVlans(Netlink& netlink) {
   ifinfomsg fixed{};
   fixed.ifi_family = AF_BRIDGE;
   Request request(RTM_GETLINK, 0, fixed);
   request.PutU32(IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN);
-  std::vector<BridgeVlan> vlans;
+  std::map<int, std::vector<BridgeVlan>> all;
   for (const Answer& answer : TRY(netlink.Dump(request, "list the VLANs of bridges' ports"))) {
-    if (answer.Fixed<ifinfomsg>().ifi_index != port) continue;
+    std::vector<BridgeVlan>& vlans = all[answer.Fixed<ifinfomsg>().ifi_index];
     const Attributes spec = Attributes(answer, sizeof fixed).Nested(IFLA_AF_SPEC);
     for (const nlattr* attribute : spec.all()) {
       if ((attribute->nla_type & NLA_TYPE_MASK) != IFLA_BRIDGE_VLAN_INFO) continue;
@@ -128,7 +127,7 @@ Result<std::vector<BridgeVlan>> ListVlans(Netlink& netlink, int port) {
                        .untagged = (info.flags & BRIDGE_VLAN_INFO_UNTAGGED) != 0});
     }
   }
-  return vlans;
+  return all;
 }
 
 }  // namespace crd::net

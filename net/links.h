@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,10 +47,10 @@ Result<int> NamespaceId(Netlink& netlink, FdRef netns);
 // The same, and gives it one.
 Result<int> MakeNamespaceId(Netlink& netlink, FdRef netns);
 
-// Ports of a bridge behind which it has seen a MAC, or whose own that is.
-Result<std::vector<int>> ListPortsWithMac(Netlink& netlink, int bridge, const std::string& mac);
+// The MACs that a bridge has seen, or that are its ports' own, and behind which port.
+Result<std::multimap<std::string, int>> ListMacs(Netlink& netlink, int bridge);
 
-// VLANs of a port of a bridge.
-Result<std::vector<BridgeVlan>> ListVlans(Netlink& netlink, int port);
+// VLANs of the ports of all bridges. The kernel tells those of one port only together with all.
+Result<std::map<int, std::vector<BridgeVlan>>> ListVlans(Netlink& netlink);
 
 }  // namespace crd::net

@@ -9,8 +9,9 @@
 
 namespace crd::net {
 
-// Settings by their path under /proc/sys/net. Those that crd carries along: what programs and
-// container engines are known to set per namespace; not every one that there is.
+// Settings by their path under /proc/sys/net: those of a namespace as a whole, of Linux 6.18, and
+// of its interfaces. Left out are those of routes, neighbours and connection tracking's many
+// timeouts, but for a few.
 using Sysctls = std::map<std::string, std::string>;
 
 // All of a namespace, for these interfaces of it. Those that the kernel does not have are left out.

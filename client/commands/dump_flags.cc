@@ -2,6 +2,10 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "client/commands/validators.h"
 #include "client/size.h"
@@ -33,6 +37,23 @@ constexpr std::array kFlags = {
          &v1::DumpOptions::set_tcp_skip_in_flight, &v1::DumpOptions::tcp_skip_in_flight},
 };
 
+constexpr std::pair<std::string_view, v1::NetworkSaving> kNetworks[] = {
+    {"prepared", v1::NETWORK_SAVING_UNSPECIFIED},
+    {"none", v1::NETWORK_SAVING_NONE},
+    {"criu", v1::NETWORK_SAVING_CRIU},
+};
+
+CLI::Validator IsNetwork() {
+  return CLI::Validator(
+      [](const std::string& text) -> std::string {
+        for (const auto& [name, saving] : kNetworks) {
+          if (text == name) return "";
+        }
+        return fmt::format("'{}' is none of prepared, none and criu", text);
+      },
+      "");
+}
+
 }  // namespace
 
 void AddDumpFlags(CLI::App& app, v1::DumpOptions& options) {
@@ -45,6 +66,18 @@ void AddDumpFlags(CLI::App& app, v1::DumpOptions& options) {
          "Take deleted but open files of up to this size along (1M)")
       ->transform(AsBytes())
       ->option_text("SIZE");
+  app.add_option_function<std::string>(
+         "--network",
+         [&options](const std::string& text) {
+           for (const auto& [name, saving] : kNetworks) {
+             if (text == name) options.set_network(saving);
+           }
+         },
+         "What to save of a network namespace of its own: prepared (the default: what crd needs "
+         "to\n"
+         "build it again), none (the same, even if crd cannot), criu (its contents, by CRIU)")
+      ->check(IsNetwork())
+      ->option_text("HOW");
 }
 
 std::vector<std::string> DumpFlags(const v1::DumpOptions& options) {
@@ -54,6 +87,10 @@ std::vector<std::string> DumpFlags(const v1::DumpOptions& options) {
   }
   if (options.ghost_limit() != 0) {
     flags.push_back("--ghost-limit " + FormatSize(options.ghost_limit()));
+  }
+  for (const auto& [name, saving] : kNetworks) {
+    if (options.network() != saving || saving == v1::NETWORK_SAVING_UNSPECIFIED) continue;
+    flags.push_back(fmt::format("--network {}", name));
   }
   return flags;
 }

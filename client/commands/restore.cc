@@ -137,7 +137,7 @@ CLI::Validator IsNetwork() {
           if (text == name) return "";
         }
         if (text.starts_with(std::string(kNetns) + "/")) return "";
-        return fmt::format("'{}' is none of prepared, none, host and netns=/PATH", text);
+        return fmt::format("'{}' is none of prepared, none, host, criu and netns=/PATH", text);
       },
       "");
 }
@@ -166,6 +166,25 @@ void AddMount(const std::string& text, v1::RestoreRequest& request) {
   const std::size_t at = text.find("=/");
   mount.set_destination(text.substr(0, at));
   mount.set_source(text.substr(at + 1));
+}
+
+CLI::Validator IsChange() {
+  return CLI::Validator(
+      [](const std::string& text) -> std::string {
+        const std::size_t at = text.find('=');
+        const bool both = at != std::string::npos && at > 0 && at + 1 < text.size();
+        return both ? "" : fmt::format("'{}' is not OLD=NEW", text);
+      },
+      "");
+}
+
+void SetChanges(v1::RestoreRequest& request, const std::vector<std::string>& changes) {
+  for (const std::string& change : changes) {
+    const std::size_t at = change.find('=');
+    v1::NetworkChange& added = *request.add_map();
+    added.set_from(change.substr(0, at));
+    added.set_to(change.substr(at + 1));
+  }
 }
 
 void AddOutputOptions(CLI::App& app, const std::shared_ptr<Args>& args) {
@@ -232,9 +251,17 @@ void AddRestore(CLI::App& app, Command& chosen) {
   app.add_option_function<std::string>(
          "--network", [args](const std::string& text) { SetNetwork(args->request, text); },
          "Where a tree comes back to that had a network namespace of its own: prepared (the\n"
-         "default: its own again, with its addresses), none, host, or netns=PATH")
+         "default: its own again, with its addresses), none, host, netns=PATH, or criu for a\n"
+         "checkpoint that was made so")
       ->check(IsNetwork())
       ->option_text("MODE");
+  app.add_option_function<std::vector<std::string>>(
+         "--map",
+         [args](const std::vector<std::string>& changes) { SetChanges(args->request, changes); },
+         "Put one thing in the place of another: an address, a MAC, a bridge, or the name of the\n"
+         "veth's end on the host")
+      ->check(IsChange())
+      ->option_text("OLD=NEW");
   AddOutputOptions(app, args);
   AddContainerOptions(app, args);
   app.footer(
@@ -245,6 +272,7 @@ void AddRestore(CLI::App& app, Command& chosen) {
       "  crctl restore before-upgrade\n"
       "  crctl restore 4f2a --name web2 --tcp-close --pidfile /run/web2.pid\n"
       "  crctl restore 4f2a --network netns=/run/netns/web\n"
+      "  crctl restore 4f2a --tcp-close --map 10.77.0.5=10.77.0.6 --map br0=br1\n"
       "  crctl restore 4f2a --wait --inherit-stdio");
   app.callback(
       [args, &chosen] { chosen = [args](Session& session) { return Run(session, *args); }; });

@@ -40,6 +40,24 @@ std::vector<std::string> Statistics(const v1::DumpStatistics& statistics) {
                       statistics.pages_written())};
 }
 
+std::vector<std::string> Sockets(const v1::Checkpoint& checkpoint) {
+  constexpr int kShown = 20;
+  std::vector<std::string> lines;
+  for (const v1::OpenSocket& socket : checkpoint.sockets()) {
+    if (lines.size() == kShown) {
+      lines.push_back(
+          fmt::format("and {} more (--json shows all)", checkpoint.sockets_size() - kShown));
+      break;
+    }
+    std::string line = socket.protocol();
+    if (!socket.local().empty()) line += " " + socket.local();
+    if (!socket.peer().empty()) line += " -> " + socket.peer();
+    if (!socket.state().empty()) line += " " + socket.state();
+    lines.push_back(fmt::format("{} (process {})", line, socket.pid()));
+  }
+  return lines;
+}
+
 std::vector<std::string> Network(const v1::Network& network) {
   std::vector<std::string> lines;
   for (const v1::NetworkInterface& interface : network.interfaces()) {
@@ -88,6 +106,7 @@ std::string Describe(const v1::Checkpoint& checkpoint) {
   for (const v1::Reservation& reservation : checkpoint.reservations())
     reservations.push_back(Summary(reservation));
   details.Add("reserved", reservations);
+  details.Add("sockets", Sockets(checkpoint));
   details.Add("network lock", checkpoint.network_lock());
   details.Add("host", checkpoint.host());
   details.Add("kernel", checkpoint.kernel_release());

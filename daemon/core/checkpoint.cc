@@ -17,10 +17,10 @@
 #include "daemon/core/network_lock.h"
 #include "daemon/core/preflight.h"
 #include "daemon/core/target.h"
+#include "daemon/core/tcp_pause.h"
 #include "daemon/criu/images.h"
 #include "daemon/runtime/execed.h"
 #include "net/netns.h"
-#include "net/refusals.h"
 
 namespace crd {
 namespace {
@@ -77,6 +77,7 @@ class Checkpointing {
   std::optional<StagedCheckpoint> staged_;
   std::vector<RemappedFile> remapped_;
   std::optional<ImageFollower> follower_;
+  std::optional<TcpPause> pause_;  // that the peers of its connections make
   bool recorded_ = false;
   bool committed_ = false;
   bool pinned_ = false;
@@ -168,7 +169,8 @@ Result<void> Checkpointing::Dump() {
                             .options = request_.options,
                             .external = preflight_->external,
                             .deadline = operation_.deadline()};
-  if (preflight_->network.has_value())
+  const bool by_criu = request_.options.network == criu::NetworkSaving::kCriu;
+  if (preflight_->network.has_value() && !by_criu)
     request.external.push_back(ExternalNetwork(*preflight_->network));
   if (dump_) TRY(dump_->ApplyTo(request));
   const Cgroup cgroup = TRY(Cgroup::Create(parts_.cgroup_base, "op-" + operation_.id().str()));
@@ -220,6 +222,13 @@ bool Checkpointing::EndWhatIsLeft() const {
 
 Result<void> Checkpointing::OnStage(criu::DumpStage stage) {
   if (stage == criu::DumpStage::kPreDump && dump_) return dump_->Freeze();
+  const bool disconnects = request_.options.tcp_established && !request_.options.leave_running;
+  if (stage == criu::DumpStage::kNetworkLock && disconnects) {
+    pause_ = TcpPause::Of(preflight_->tree);
+    pause_->Begin();
+  }
+  // Of a dump that failed: the tree goes on.
+  if (stage == criu::DumpStage::kNetworkUnlock && pause_) pause_->End(0);
   if (stage != criu::DumpStage::kPostDump) return {};
   TRY(operation_.CheckGoingOn());
   const bool has_terminal =
@@ -236,6 +245,7 @@ Result<void> Checkpointing::Commit() {
   operation_.Enter("commit");
   Manifest manifest{.stdio = preflight_->stdio, .external = preflight_->external};
   manifest.remapped = remapped_;
+  manifest.sockets = preflight_->sockets;
   if (dump_) {
     TRY(dump_->WriteStreams(staged_->images()));
     manifest.container = dump_->container();
@@ -281,15 +291,18 @@ Result<void> Checkpointing::DescribeNetwork(Manifest& manifest) {
   if (!manifest.network.has_value() || manifest.network->inode != preflight_->network->inode) {
     return errors::NetworkChanged(checkpoint_.pid);
   }
-  const auto& missing = manifest.network->description.unreproducible;
-  if (!missing.empty()) return net::refusal::NetworkUnreproducible(missing);
-  return {};
+  manifest.network->path = preflight_->network->path;
+  manifest.network->joined = preflight_->network->joined;
+  manifest.network->key = preflight_->network->key;
+  return CheckReproducible(*manifest.network, request_.options.network);
 }
 
 // It is the path by which the namespace is found again, unless somebody keeps it himself.
 Result<void> Checkpointing::PinNetwork(Manifest& manifest) {
   auto& network = manifest.network;
-  if (request_.keeping != Keeping::kHold || request_.options.leave_running || !network ||
+  // One that CRIU makes again would find its names taken.
+  const bool by_criu = request_.options.network == criu::NetworkSaving::kCriu;
+  if (request_.keeping != Keeping::kHold || request_.options.leave_running || !network || by_criu ||
       !network->path.empty() || !Reservations::HasEndpoints(network->description)) {
     return {};
   }

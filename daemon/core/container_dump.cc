@@ -39,12 +39,7 @@ Result<void> ContainerDump::ApplyTo(criu::DumpRequest& request) const {
   }
   request.freeze_cgroup = freezer_.directory();
   request.console = container_.console;
-  // What is in a network namespace that ends with the container crd makes anew; one that was joined
-  // is still there at the restore.
-  request.empty_netns = container_.own_network || !container_.network_path.empty();
-  if (!container_.network_path.empty()) {
-    request.external.push_back(TRY(ExternalNamespace(request.pid, "net", runtime::kNetworkKey)));
-  }
+  request.empty_netns = container_.own_network;
   for (const runtime::JoinedNamespace& joined : container_.joined) {
     if (joined.type != "pid") continue;
     request.external.push_back(TRY(ExternalNamespace(request.pid, "pid", runtime::kPidKey)));

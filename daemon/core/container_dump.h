@@ -19,7 +19,7 @@ class ContainerDump {
   static Result<ContainerDump> Prepare(runtime::SavedContainer container,
                                        std::vector<std::string> streams);
 
-  // Sets what CRIU must know of mounts, network and cgroup. kNotFound if its namespace has gone.
+  // Sets what CRIU must know of mounts, namespaces and cgroup. kNotFound if a namespace has gone.
   Result<void> ApplyTo(criu::DumpRequest& request) const;
 
   // Right before CRIU collects the tree, so that it stands still no longer than it must.

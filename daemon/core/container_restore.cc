@@ -96,12 +96,6 @@ Result<void> ContainerRestore::OpenNamespaces() {
   const auto open = [](const std::string& path) {
     return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   };
-  if (const std::string& path = container_.network_path; !path.empty()) {
-    network_ = open(path);
-    if (!network_.valid()) {
-      return runtime::refusal::NetworkGone(container_.id, path, Error::Errno("open it"));
-    }
-  }
   for (const runtime::JoinedNamespace& joined : container_.joined) {
     UniqueFd opened = open(joined.path);
     if (!opened.valid()) {
@@ -182,8 +176,7 @@ Result<void> ContainerRestore::ApplyTo(criu::RestoreRequest& request) {
   for (std::string& external : runtime::ExternalForRestore(container_)) {
     request.external.push_back(std::move(external));
   }
-  request.empty_netns = container_.own_network || network_.valid();
-  if (network_.valid()) request.inherit.emplace_back(runtime::kNetworkKey, network_.ref());
+  request.empty_netns = container_.own_network;
   if (console_) {
     request.take_console = [this](UniqueFd master) { return console_->Take(std::move(master)); };
   }

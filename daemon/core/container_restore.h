@@ -26,7 +26,7 @@ class ContainerRestore {
  public:
   // `name`: the runtime's id for it; empty: the one that it had. What is in the way, found without
   // changing anything: what runtime::Retarget() and RuntimeRecord::Open() refuse, CGROUP_GONE,
-  // CGROUP_BUSY, NETWORK_NAMESPACE_GONE, NAMESPACE_GONE.
+  // CGROUP_BUSY, NAMESPACE_GONE.
   static Result<ContainerRestore> Open(runtime::SavedContainer container,
                                        const ContainerChoice& choice = {},
                                        const std::string& name = "");
@@ -85,8 +85,7 @@ class ContainerRestore {
   std::vector<runtime::CgroupPlace> old_cgroups_;  // where it was
   bool renamed_ = false;                           // another container, beside the old one
   runtime::RuntimeRecord record_;
-  UniqueFd network_;  // that it had joined
-  UniqueFd pids_;     // the same
+  UniqueFd pids_;  // that it had joined
   UniqueFd cgroup_namespace_;
   std::optional<runtime::MadeCgroups> made_cgroups_;
   std::optional<runtime::ContainerRoot> root_;

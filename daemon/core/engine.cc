@@ -60,6 +60,7 @@ std::string Describe(const RestoreRequest& request) {
                                {"tcp_close", request.tcp_close},
                                {"network", static_cast<int>(request.network.mode)},
                                {"netns", request.network.path},
+                               {"map", request.network.changes},
                                {"bundle", request.container.bundle},
                                {"mounts", request.container.mounts},
                                {"cgroup_parent", request.container.cgroup_parent},
@@ -223,9 +224,9 @@ void Engine::NoticeMissing(CheckpointRecord& record) {
   if (now.ok()) record = std::move(*now);
 }
 
-std::optional<TreeNetwork> Engine::FindNetwork(const CheckpointId& id) const {
+std::optional<Manifest> Engine::FindManifest(const CheckpointId& id) const {
   auto stored = parts_.images.Open(id);
-  return stored.ok() ? std::move(stored->manifest.network) : std::nullopt;
+  return stored.ok() ? std::optional(std::move(stored->manifest)) : std::nullopt;
 }
 
 Result<Engine::Verified> Engine::VerifyCheckpoint(const std::string& key) {

@@ -68,9 +68,8 @@ class Engine {
   Result<CheckpointRecord> FindCheckpoint(std::string_view key);
   // Images first, then the record. CHECKPOINT_IN_USE while an operation needs it.
   Result<CheckpointId> DeleteCheckpoint(const std::string& key);
-  // The network namespace of its own that a checkpoint's tree had; nothing if it had none, or if
-  // the manifest cannot be read.
-  [[nodiscard]] std::optional<TreeNetwork> FindNetwork(const CheckpointId& id) const;
+  // Nothing if it cannot be read.
+  [[nodiscard]] std::optional<Manifest> FindManifest(const CheckpointId& id) const;
   // Compares every byte; turns the checkpoint `damaged` if it is.
   struct Verified {
     CheckpointRecord checkpoint;

@@ -289,6 +289,16 @@ Error NetworkNotItsOwn(const CheckpointId& id) {
           .hint = "leave --network out: it comes back to where it was"};
 }
 
+Error NetworkEmpty(const CheckpointId& id) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "NETWORK_EMPTY",
+          .message = fmt::format(
+              "the container of checkpoint {} had nothing but loopback in its network namespace, "
+              "and can only come back to the same",
+              id),
+          .hint = "leave --network out, or say none"};
+}
+
 Error NetworkChanged(pid_t pid) {
   return {.code = Code::kAborted,
           .reason = "NETWORK_CHANGED",
@@ -297,11 +307,62 @@ Error NetworkChanged(pid_t pid) {
           .hint = "try again"};
 }
 
-Error NetworkModeUnsupported(std::string_view mode) {
-  return {.code = Code::kUnimplemented,
-          .reason = "NETWORK_MODE_UNSUPPORTED",
-          .message = fmt::format("this crd does not restore networks by '{}'", mode),
-          .hint = "use prepared, none, host or netns=PATH"};
+Error NetworkSavedByCriu(const CheckpointId& id) {
+  return {
+      .code = Code::kFailedPrecondition,
+      .reason = "NETWORK_SAVED_BY_CRIU",
+      .message = fmt::format(
+          "checkpoint {} was made with --network criu: its images have the network in them", id),
+      .hint = "leave --network out, or say criu"};
+}
+
+Error NetworkNotSavedByCriu(const CheckpointId& id) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "NETWORK_NOT_SAVED_BY_CRIU",
+          .message = fmt::format("checkpoint {} was not made with --network criu", id),
+          .hint = "leave --network out, or say prepared, none, host or netns=PATH"};
+}
+
+Error NetworkNotBuilt(const CheckpointId& id, std::string_view why) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "NETWORK_NOT_BUILT",
+          .message = fmt::format("change the network of checkpoint {}: {}", id, why),
+          .hint =
+              "only what crd builds itself can be changed: leave --map out, or checkpoint with "
+              "--network-mode release"};
+}
+
+Error NetworkChangeUnknown(std::string_view from) {
+  return {.code = Code::kNotFound,
+          .reason = "NETWORK_CHANGE_UNKNOWN",
+          .message = fmt::format("its network has no address, MAC, bridge or end of a veth on the "
+                                 "host that is '{}'",
+                                 from),
+          .hint = "`crctl show` tells what it has"};
+}
+
+Error NetworkChangeInvalid(std::string_view from, std::string_view to, std::string_view why) {
+  return {.code = Code::kInvalidArgument,
+          .reason = "NETWORK_CHANGE_INVALID",
+          .message = fmt::format("put '{}' in the place of '{}': {}", to, from, why),
+          .hint = "give an address for an address, a MAC for a MAC"};
+}
+
+Error ConnectionLosesAddress(std::string_view local, std::string_view peer, pid_t pid) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CONNECTION_LOSES_ADDRESS",
+          .message = fmt::format("the connection {} -> {} of process {} would lose its address",
+                                 local, peer, pid),
+          .hint = "close the connections (--tcp-close), or keep the address"};
+}
+
+Error SocketLosesAddress(std::string_view protocol, std::string_view local, pid_t pid) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "SOCKET_LOSES_ADDRESS",
+          .message = fmt::format("a {} socket of process {} is bound to {}, and would lose its "
+                                 "address",
+                                 protocol, pid, local),
+          .hint = "keep the address; a program that listens on all addresses does not mind"};
 }
 
 Error LogUnusable(std::string_view path, const Error& why) {

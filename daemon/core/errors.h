@@ -68,8 +68,19 @@ Error NotAContainer(const CheckpointId& id);
 Error TcpNotAllowed(const CheckpointId& id);
 // --network, for a tree that shared the host's network.
 Error NetworkNotItsOwn(const CheckpointId& id);
+// The same, for a container whose network namespace had nothing but loopback.
+Error NetworkEmpty(const CheckpointId& id);
 Error NetworkChanged(pid_t pid);
-Error NetworkModeUnsupported(std::string_view mode);
+// It was saved by CRIU, or was not: the other one cannot be chosen.
+Error NetworkSavedByCriu(const CheckpointId& id);
+Error NetworkNotSavedByCriu(const CheckpointId& id);
+
+// --map.
+Error NetworkNotBuilt(const CheckpointId& id, std::string_view why);
+Error NetworkChangeUnknown(std::string_view from);
+Error NetworkChangeInvalid(std::string_view from, std::string_view to, std::string_view why);
+Error ConnectionLosesAddress(std::string_view local, std::string_view peer, pid_t pid);
+Error SocketLosesAddress(std::string_view protocol, std::string_view local, pid_t pid);
 Error LogUnusable(std::string_view path, const Error& why);
 Error CallerGone();
 Error LinkRemapTaken(std::string_view path);

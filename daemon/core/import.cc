@@ -143,6 +143,9 @@ class Importing {
          .bundle = request_.bundle},
         parts_.children, operation_.deadline())));
     manifest_.container = stand_in_->container();
+    if (!stand_in_->network_path().empty()) {
+      manifest_.network = TRY(ReadJoinedNetwork(stand_in_->network_path()));
+    }
     return operation_.CheckGoingOn();
   }
 

@@ -40,6 +40,18 @@ std::string Render(const sockaddr_storage& address) {
   return fmt::format("[{}]:{}", text, ntohs(in6.sin6_port));
 }
 
+std::string StateName(std::uint8_t state) {
+  constexpr const char* kNames[] = {"",           "established", "syn-sent",  "syn-recv",
+                                    "fin-wait-1", "fin-wait-2",  "time-wait", "close",
+                                    "close-wait", "last-ack",    "listen",    "closing"};
+  return state < std::size(kNames) ? kNames[state] : std::to_string(state);
+}
+
+std::string ProtocolName(int protocol) {
+  if (protocol == IPPROTO_TCP) return "tcp";
+  return protocol == IPPROTO_UDP ? "udp" : std::to_string(protocol);
+}
+
 using NameOf = int (*)(int, sockaddr*, socklen_t*);
 
 std::string Address(FdRef socket, NameOf name_of) {
@@ -48,6 +60,11 @@ std::string Address(FdRef socket, NameOf name_of) {
   // The one cast that the socket API asks for.
   if (name_of(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return "?";
   return Render(address);
+}
+
+std::string AddressOrNone(FdRef socket, NameOf name_of) {
+  const std::string address = Address(socket, name_of);
+  return address == "?" ? "" : address;
 }
 
 // What CRIU dumps of the internet's protocols (criu 4.2, sk-inet.c: can_dump_ipproto).
@@ -66,6 +83,7 @@ bool KnownProtocol(int protocol) {
 }
 
 struct TcpState {
+  std::uint8_t number = TCP_CLOSE;
   bool connected = false;
   unsigned waiting = 0;  // connections that a listener has not accepted
 };
@@ -76,8 +94,8 @@ TcpState ReadTcpState(FdRef socket) {
   if (::getsockopt(socket.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
   if (info.tcpi_state == TCP_CLOSE) return {};
   // The kernel reuses this field for the length of a listener's queue.
-  if (info.tcpi_state == TCP_LISTEN) return {.connected = false, .waiting = info.tcpi_unacked};
-  return {.connected = true, .waiting = 0};
+  if (info.tcpi_state == TCP_LISTEN) return {.number = TCP_LISTEN, .waiting = info.tcpi_unacked};
+  return {.number = info.tcpi_state, .connected = true};
 }
 
 // Looks at one process's sockets, all but the unix ones.
@@ -97,21 +115,28 @@ class ProcessSockets {
         return;
       }
       case AF_PACKET:
+        sockets_.push_back({.protocol = "packet", .pid = process_.pid, .fd = fd});
         return;
       default:
         return Add(refusal::SocketFamily(process_, fd, family));
     }
   }
 
-  std::vector<Obstacle> Finish() && {
+  Findings Finish() && {
     if (connections_ > 0) Add(refusal::EstablishedTcp(process_, connections_, connection_));
-    return std::move(obstacles_);
+    return {.obstacles = std::move(obstacles_), .sockets = std::move(sockets_)};
   }
 
  private:
   void LookInet(int fd, FdRef socket) {
     const int type = Option(socket, SOL_SOCKET, SO_TYPE);
     const int protocol = Option(socket, SOL_SOCKET, SO_PROTOCOL);
+    OpenSocket& open =
+        sockets_.emplace_back(OpenSocket{.protocol = ProtocolName(protocol),
+                                         .local = AddressOrNone(socket, ::getsockname),
+                                         .peer = AddressOrNone(socket, ::getpeername),
+                                         .pid = process_.pid,
+                                         .fd = fd});
     if (type == SOCK_RAW) return;
     if (!KnownProtocol(protocol) || (type != SOCK_STREAM && type != SOCK_DGRAM)) {
       return Add(refusal::SocketProtocol(process_, fd, protocol));
@@ -122,6 +147,7 @@ class ProcessSockets {
     }
     if (protocol != IPPROTO_TCP) return;
     const TcpState state = ReadTcpState(socket);
+    open.state = StateName(state.number);
     if (state.waiting > 0 && !options_.tcp_skip_in_flight) {
       Add(refusal::PendingTcp(process_, fd, Address(socket, ::getsockname), state.waiting));
     }
@@ -135,6 +161,7 @@ class ProcessSockets {
   const TreeProcess& process_;
   const criu::DumpOptions& options_;
   std::vector<Obstacle> obstacles_;
+  std::vector<OpenSocket> sockets_;
   std::size_t connections_ = 0;
   std::string connection_;
 };
@@ -167,7 +194,7 @@ Findings InspectSockets(const ProcessTree& tree, const std::vector<Descriptor>& 
         sockets.Look(at->fd, socket.value().ref(), family);
       }
     }
-    findings.Append({.obstacles = std::move(sockets).Finish()});
+    findings.Append(std::move(sockets).Finish());
   }
   if (!unix_sockets.empty()) {
     findings.Append(InspectUnixSockets(tree, descriptors, unix_sockets, options));

@@ -98,6 +98,7 @@ void Findings::Append(Findings other) {
   move(other.stdio, stdio);
   move(other.external, external);
   move(other.remapped, remapped);
+  move(other.sockets, sockets);
   console = console || other.console;
 }
 

@@ -5,6 +5,7 @@
 
 #include "daemon/core/descriptors.h"
 #include "daemon/core/obstacles.h"
+#include "daemon/core/open_socket.h"
 #include "daemon/core/preflight.h"
 #include "daemon/core/process_tree.h"
 #include "daemon/criu/criu.h"
@@ -17,6 +18,7 @@ struct Findings {
   std::vector<StdioLink> stdio;
   std::vector<std::string> external;
   std::vector<RemappedFile> remapped;
+  std::vector<OpenSocket> sockets;
   bool console = false;
 
   void Append(Findings other);

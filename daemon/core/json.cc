@@ -17,7 +17,8 @@ json ToJson(const criu::DumpOptions& options) {
           {"shell_job", options.shell_job},
           {"link_remap", options.link_remap},
           {"tcp_skip_in_flight", options.tcp_skip_in_flight},
-          {"ghost_limit", options.ghost_limit}};
+          {"ghost_limit", options.ghost_limit},
+          {"network", static_cast<int>(options.network)}};
 }
 
 json ToJson(const criu::DumpStatistics& statistics) {
@@ -61,7 +62,8 @@ Result<criu::DumpOptions> DumpOptionsFromJson(const json& object) {
       .shell_job = TRY(Member<bool>(object, "shell_job", false)),
       .link_remap = TRY(Member<bool>(object, "link_remap", false)),
       .tcp_skip_in_flight = TRY(Member<bool>(object, "tcp_skip_in_flight", false)),
-      .ghost_limit = TRY(Member<std::uint64_t>(object, "ghost_limit", 0))};
+      .ghost_limit = TRY(Member<std::uint64_t>(object, "ghost_limit", 0)),
+      .network = static_cast<criu::NetworkSaving>(TRY(Member<int>(object, "network", 0)))};
 }
 
 Result<criu::DumpStatistics> DumpStatisticsFromJson(const json& object) {

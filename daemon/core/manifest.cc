@@ -84,12 +84,16 @@ json TreeNetworkToJson(const TreeNetwork& network) {
   json object = ToJson(network.description);
   object["inode"] = network.inode;
   object["path"] = network.path;
+  object["joined"] = network.joined;
+  object["key"] = network.key;
   return object;
 }
 
 Result<TreeNetwork> TreeNetworkFromJson(const json& object) {
   return TreeNetwork{.inode = TRY(Member<std::uint64_t>(object, "inode", 0)),
                      .path = TRY(Member<std::string>(object, "path", "")),
+                     .joined = TRY(Member<bool>(object, "joined", false)),
+                     .key = TRY(Member<std::string>(object, "key", kNetworkKey)),
                      .description = TRY(NetworkFromJson(object))};
 }
 
@@ -128,6 +132,7 @@ std::string Serialize(const Manifest& manifest) {
     body["files"].push_back({{"name", file.name}, {"size", file.size}, {"digest", file.digest}});
   }
   for (const RemappedFile& file : manifest.remapped) body["remapped"].push_back(ToJson(file));
+  for (const OpenSocket& socket : manifest.sockets) body["sockets"].push_back(ToJson(socket));
   if (manifest.network.has_value()) body["network"] = TreeNetworkToJson(*manifest.network);
   // A digest over the body's own text: JSON objects come out sorted, so parsing and writing again
   // gives the same text.
@@ -166,6 +171,7 @@ Result<Manifest> ParseManifest(std::string_view text) {
         return Error{.code = Code::kDataLoss,
                      .message = "'external' holds something that is no text"};
       }));
+  manifest.sockets = TRY(Array<OpenSocket>(body, "sockets", OpenSocketFromJson));
   if (body.contains("network")) manifest.network = TRY(TreeNetworkFromJson(body["network"]));
   return manifest;
 }

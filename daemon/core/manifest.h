@@ -8,6 +8,7 @@
 
 #include "daemon/base/result.h"
 #include "daemon/core/link_remaps.h"
+#include "daemon/core/open_socket.h"
 #include "daemon/core/preflight.h"
 #include "daemon/core/records.h"
 #include "daemon/core/tree_network.h"
@@ -33,6 +34,7 @@ struct Manifest {
   std::vector<RemappedFile> remapped;
   std::optional<runtime::SavedContainer> container;
   std::optional<TreeNetwork> network;
+  std::vector<OpenSocket> sockets;
 
   [[nodiscard]] std::uint64_t TotalBytes() const;
 };

@@ -20,8 +20,7 @@ Result<void> Remove(const std::string& lock, const std::string& netns_path) {
 }  // namespace
 
 std::string LockedNetns(const Manifest& manifest) {
-  if (manifest.network) return manifest.network->path;
-  return manifest.container ? manifest.container->network_path : "";
+  return manifest.network ? manifest.network->path : "";
 }
 
 Result<std::string> NetworkLockOf(const Manifest& manifest, FdRef images) {

@@ -10,7 +10,6 @@
 #include "daemon/core/inspect_processes.h"
 #include "daemon/core/inspect_sockets.h"
 #include "daemon/core/inspect_streams.h"
-#include "net/refusals.h"
 
 namespace crd {
 namespace {
@@ -136,11 +135,12 @@ Result<Preflight> InspectTree(pid_t root, const criu::DumpOptions& options,
       TreeInspector(tree, options, std::move(own), std::move(of_root), own_terminals).Run();
   const std::uint64_t memory = tree.MemoryBytes();
   std::optional<TreeNetwork> network;
-  // A container's is its runtime's business.
+  // What a container's is its config.json tells.
   if (!context.container) network = TRY(ReadTreeNetwork(root));
-  if (network.has_value() && !network->description.unreproducible.empty()) {
-    findings.obstacles.push_back(
-        {root, net::refusal::NetworkUnreproducible(network->description.unreproducible)});
+  if (network.has_value()) {
+    if (auto whole = CheckReproducible(*network, options.network); !whole.ok()) {
+      findings.obstacles.push_back({root, std::move(whole).error()});
+    }
   }
   return Preflight{.tree = std::move(tree),
                    .obstacles = std::move(findings.obstacles),
@@ -148,6 +148,7 @@ Result<Preflight> InspectTree(pid_t root, const criu::DumpOptions& options,
                    .external = std::move(findings.external),
                    .remapped = std::move(findings.remapped),
                    .network = std::move(network),
+                   .sockets = std::move(findings.sockets),
                    .console = findings.console,
                    .memory_bytes = memory};
 }

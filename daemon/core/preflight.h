@@ -12,6 +12,7 @@
 #include "daemon/base/result.h"
 #include "daemon/core/link_remaps.h"
 #include "daemon/core/obstacles.h"
+#include "daemon/core/open_socket.h"
 #include "daemon/core/process_tree.h"
 #include "daemon/core/tree_network.h"
 #include "daemon/criu/criu.h"
@@ -44,8 +45,9 @@ struct Preflight {
   std::vector<std::string> external;   // for DumpRequest::external, and RestoreRequest::external
   std::vector<RemappedFile> remapped;  // files that CRIU will make names for; only with link_remap
   std::optional<TreeNetwork> network;  // of its own
-  bool console = false;                // a terminal of a container's own is driven from outside
-  std::uint64_t memory_bytes = 0;      // ProcessTree::MemoryBytes()
+  std::vector<OpenSocket> sockets;
+  bool console = false;            // a terminal of a container's own is driven from outside
+  std::uint64_t memory_bytes = 0;  // ProcessTree::MemoryBytes()
 };
 
 struct PreflightContext {

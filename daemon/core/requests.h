@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -80,7 +81,8 @@ enum class NetworkMode {
 };
 struct NetworkChoice {
   NetworkMode mode = NetworkMode::kDefault;
-  std::string path;  // kNetns
+  std::string path;                            // kNetns
+  std::map<std::string, std::string> changes;  // of what is built: see core/network_changes.h
 };
 
 // How a container of a runtime's comes back, where it is not to be as it was.

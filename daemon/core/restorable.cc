@@ -36,6 +36,9 @@ Result<std::vector<Obstacle>> FindRestoreObstacles(const EngineParts& parts, Cla
     add(0, RecordDamage(parts.inventory, record.id, damages));
     return obstacles;
   }
+  if (auto network = RestoreNetwork::Check(stored->manifest); !network.ok()) {
+    add(0, std::move(network).error());
+  }
   if (const auto& container = stored->manifest.container) {
     if (auto open = ContainerRestore::Open(*container); !open.ok()) {
       add(0, std::move(open).error());
@@ -47,9 +50,6 @@ Result<std::vector<Obstacle>> FindRestoreObstacles(const EngineParts& parts, Cla
       auto free = WaitPidsFree({thread}, parts.children, SteadyClock::now());
       if (!free.ok()) add(thread, std::move(free).error());
     }
-  }
-  if (auto network = RestoreNetwork::Check(stored->manifest.network); !network.ok()) {
-    add(0, std::move(network).error());
   }
   return obstacles;
 }

@@ -17,6 +17,7 @@
 #include "daemon/core/process_tree.h"
 #include "daemon/core/restore_network.h"
 #include "daemon/core/stdio.h"
+#include "daemon/core/tcp_pause.h"
 #include "daemon/core/timers.h"
 #include "daemon/core/verify.h"
 #include "daemon/criu/images.h"
@@ -79,6 +80,7 @@ class Restoring {
   std::optional<LentLinkRemaps> lent_;
   bool cgroup_is_runtimes_ = false;
   std::optional<RestoreNetwork> network_;
+  std::optional<TcpPause> pause_;  // that the peers of its connections make
   std::optional<PidFd> root_;
   bool recorded_ = false;
 };
@@ -206,13 +208,20 @@ Result<void> Restoring::Record() {
 // Elsewhere it has addresses of somebody else's choice, and its own stay the checkpoint's.
 bool Restoring::IsToOwnNetwork() const {
   const NetworkMode mode = request_.network.mode;
-  return mode == NetworkMode::kDefault || mode == NetworkMode::kPrepared;
+  return mode == NetworkMode::kDefault || mode == NetworkMode::kPrepared ||
+         mode == NetworkMode::kCriu;
 }
 
 Result<void> Restoring::ClaimEndpoints(Update& update) {
   const auto& network = stored_->manifest.network;
   if (!network.has_value() || !IsToOwnNetwork()) return {};
-  return parts_.reservations.Claim(network->description, checkpoint_, container_.id, update);
+  const NetworkChanges& changes = request_.network.changes;
+  if (changes.empty()) {
+    return parts_.reservations.Claim(network->description, checkpoint_, container_.id, update);
+  }
+  const TreeNetwork changed =
+      TRY(WithChanges(*network, changes, stored_->manifest.sockets, request_.tcp_close));
+  return parts_.reservations.Claim(changed.description, checkpoint_, container_.id, update);
 }
 
 void Restoring::LetGoOfNetwork() {
@@ -228,8 +237,8 @@ Result<void> Restoring::Restore() {
   operation_.Enter("network");
   const Deadline patience =
       std::min(operation_.deadline(), SteadyClock::now() + kNamespacePatience);
-  network_.emplace(TRY(RestoreNetwork::Prepare(checkpoint_.id, stored_->manifest.network,
-                                               request_.network, patience)));
+  network_.emplace(TRY(
+      RestoreNetwork::Prepare(stored_->manifest, request_.network, request_.tcp_close, patience)));
   operation_.Enter("restore");
   TRY(ChooseCgroup());
   const criu::DumpOptions& options = checkpoint_.options;
@@ -271,7 +280,13 @@ Result<void> Restoring::OnStage(criu::RestoreStage stage, pid_t root) {
     return container_restore_->SetUpNetwork(root);
   }
   // Only now: until then nothing may reach sockets that are half there, or be answered for them.
-  if (stage == criu::RestoreStage::kNetworkUnlock) return network_->Plug();
+  if (stage == criu::RestoreStage::kNetworkUnlock) {
+    return network_->Plug(root_.has_value() ? root_->pid() : root);
+  }
+  // The lock is gone, and CRIU is done with the sockets.
+  if (stage == criu::RestoreStage::kPreResume && pause_) {
+    pause_->End(parts_.clock.Wall() - checkpoint_.created_us);
+  }
   if (stage != criu::RestoreStage::kPostRestore) return {};
   operation_.Enter("adopt");
   if (const auto damages = verification_->Finish(); !damages.empty())
@@ -283,6 +298,9 @@ Result<void> Restoring::OnStage(criu::RestoreStage stage, pid_t root) {
   }));
   TRY(stdio_->KeepTerminal());
   TRY(SetTimersGoing(root));
+  if (checkpoint_.options.tcp_established && !request_.tcp_close) {
+    pause_ = TcpPause::Of(TRY(ReadProcessTree(root)));
+  }
   TRY(operation_.CheckGoingOn());
   if (!container_restore_) return {};
   return container_restore_->Adopt(root_->identity(), cgroup_is_runtimes_ ? nullptr : &*cgroup_,

@@ -1,13 +1,16 @@
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "daemon/base/clock.h"
-#include "daemon/base/ids.h"
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/core/manifest.h"
+#include "daemon/core/network_changes.h"
 #include "daemon/core/requests.h"
 #include "daemon/core/tree_network.h"
 #include "daemon/criu/criu.h"
@@ -20,33 +23,42 @@ namespace crd {
 // Belongs to one restore.
 class RestoreNetwork {
  public:
-  // Finds, or makes, what was chosen. `network` null: the tree shared crd's, and goes on to. An
-  // outer end of an earlier life that is still being taken down is waited for until `patience`.
-  static Result<RestoreNetwork> Prepare(const CheckpointId& checkpoint,
-                                        const std::optional<TreeNetwork>& network,
-                                        const NetworkChoice& choice, Deadline patience);
+  // Finds, or makes, what was chosen; the manifest must outlive this. An outer end of an earlier
+  // life that is still being taken down is waited for until `patience`.
+  // Connections may be lost if they are to be closed anyway.
+  static Result<RestoreNetwork> Prepare(const Manifest& manifest, const NetworkChoice& choice,
+                                        bool close_connections, Deadline patience);
 
   // What would keep the default choice from working now. Makes nothing.
-  static Result<void> Check(const std::optional<TreeNetwork>& network);
+  static Result<void> Check(const Manifest& manifest);
+
+  RestoreNetwork(RestoreNetwork&&) = default;
+  RestoreNetwork& operator=(RestoreNetwork&&) = delete;
+  ~RestoreNetwork();
 
   void ApplyTo(criu::RestoreRequest& request) const;
   // Whether anybody else has its addresses: the last veto.
   Result<void> CheckAlone();
-  // Lets packets in and out, and tells everybody around.
-  Result<void> Plug();
-  void Keep() {
-    if (built_.has_value()) built_->Keep();
-  }
+  // Lets packets in and out of the namespace of `root`, and tells everybody around.
+  Result<void> Plug(pid_t root);
+  void Keep();
 
  private:
   explicit RestoreNetwork(const TreeNetwork* network) : network_(network) {}
   Result<void> Reuse();
+  Result<void> Change(const Manifest& manifest, const NetworkChanges& changes,
+                      bool close_connections);
   Result<void> Build(Deadline patience);
+  Result<void> LeaveToCriu(Deadline patience);
+  Result<void> Pin(FdRef netns);
 
-  const TreeNetwork* network_;  // null: none of its own
-  bool announced_ = false;      // its addresses are crd's to announce
+  const TreeNetwork* network_;            // null: none of its own
+  std::unique_ptr<TreeNetwork> changed_;  // what `network_` points to if it is not as it was
+  bool by_criu_ = false;
+  bool announced_ = false;  // its addresses are crd's to announce
   UniqueFd joined_;
   std::optional<net::BuiltNamespace> built_;
+  std::string pinned_;  // where what was built is bound to; empty: nowhere
   std::optional<net::DuplicateDetection> duplicates_;
   std::vector<net::PacketSocket> announced_by_;
 };

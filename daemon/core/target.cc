@@ -51,6 +51,21 @@ void Add(const runtime::OutsideFile& file, Preflight& preflight) {
                              .path = file.path});
 }
 
+Result<void> AddNetwork(const std::string& path, const criu::DumpOptions& options,
+                        Preflight& preflight) {
+  const pid_t init = preflight.tree.root().pid;
+  preflight.network = TRY(ReadTreeNetwork(init));
+  if (!preflight.network.has_value()) return {};
+  TreeNetwork& network = *preflight.network;
+  network.key = runtime::kNetworkKey;
+  network.joined = !path.empty();
+  if (network.joined) network.path = path;
+  if (auto whole = CheckReproducible(network, options.network); !whole.ok()) {
+    preflight.obstacles.push_back({.pid = init, .error = std::move(whole).error()});
+  }
+  return {};
+}
+
 Result<void> AddContainer(const runtime::Container& container, const criu::DumpOptions& options,
                           bool force, bool kill_exec, InspectedTarget& inspected) {
   Preflight& preflight = inspected.preflight;
@@ -79,6 +94,7 @@ Result<void> AddContainer(const runtime::Container& container, const criu::DumpO
     const auto inner = proc::ReadInnermostPid(link.pid);
     if (inner.ok()) link.pid = *inner;
   }
+  if (description.network_path) TRY(AddNetwork(*description.network_path, options, preflight));
   inspected.container = std::move(description.saved);
   inspected.container->console = preflight.console;
   const proc::ProcDir init = TRY(proc::ProcDir::Open(pids.front()));

@@ -6,8 +6,10 @@
 #include <sys/stat.h>
 
 #include "daemon/base/files.h"
+#include "daemon/runtime/saved_container.h"
 #include "net/describe.h"
 #include "net/netns.h"
+#include "net/refusals.h"
 
 namespace crd {
 namespace {
@@ -59,8 +61,24 @@ Result<std::optional<TreeNetwork>> ReadTreeNetwork(pid_t root) {
   return std::optional(std::move(network));
 }
 
+Result<TreeNetwork> ReadJoinedNetwork(const std::string& path) {
+  const UniqueFd netns = TRY(net::OpenNetns(path));
+  return TreeNetwork{.inode = TRY(InodeOf(netns.ref())),
+                     .path = path,
+                     .joined = true,
+                     .key = runtime::kNetworkKey,
+                     .description = TRY(net::Describe(netns.ref()))};
+}
+
+Result<void> CheckReproducible(const TreeNetwork& network, criu::NetworkSaving saving) {
+  const auto& missing = network.description.unreproducible;
+  const bool crd_builds = saving == criu::NetworkSaving::kDescribed && !network.joined;
+  if (!crd_builds || missing.empty()) return {};
+  return net::refusal::NetworkUnreproducible(missing);
+}
+
 std::string ExternalNetwork(const TreeNetwork& network) {
-  return fmt::format("net[{}]:{}", network.inode, kNetworkKey);
+  return fmt::format("net[{}]:{}", network.inode, network.key);
 }
 
 Result<bool> IsSameNetwork(const TreeNetwork& network, FdRef netns) {

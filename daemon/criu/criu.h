@@ -23,6 +23,13 @@ struct Version {
   [[nodiscard]] std::string ToString() const;
 };
 
+// What is saved of a network namespace that the tree has for itself.
+enum class NetworkSaving {
+  kDescribed,  // nothing by CRIU: crd can build it again
+  kNone,       // the same, but crd may not be able to
+  kCriu,       // its contents, by CRIU
+};
+
 struct DumpOptions {
   bool leave_running = false;
   bool tcp_established = false;
@@ -32,6 +39,7 @@ struct DumpOptions {
   bool link_remap = false;
   bool tcp_skip_in_flight = false;
   std::uint64_t ghost_limit = 0;  // bytes; 0: CRIU's default of 1 MiB
+  NetworkSaving network = NetworkSaving::kDescribed;
   bool operator==(const DumpOptions&) const = default;
 };
 

@@ -78,6 +78,7 @@ v1::DumpOptions ToProto(const criu::DumpOptions& options) {
   message.set_link_remap(options.link_remap);
   message.set_tcp_skip_in_flight(options.tcp_skip_in_flight);
   message.set_ghost_limit(options.ghost_limit);
+  message.set_network(static_cast<v1::NetworkSaving>(options.network));
   return message;
 }
 

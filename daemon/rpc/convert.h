@@ -23,6 +23,7 @@ v1::Checkpoint ToProto(const CheckpointRecord& record, const std::string& direct
 v1::Network ToProto(const TreeNetwork& network);
 v1::BridgeNetwork ToProto(const NetworkRecord& record);
 v1::Reservation ToProto(const ReservationRecord& record);
+v1::OpenSocket ToProto(const OpenSocket& socket);
 v1::Container ToProto(const ContainerRecord& record);
 v1::Operation ToProto(const OperationRecord& record);
 v1::Progress ToProto(const OperationId& operation, const Progress& progress);

@@ -53,6 +53,16 @@ v1::NetworkRule ToProto(const net::Rule& rule) {
 
 }  // namespace
 
+v1::OpenSocket ToProto(const OpenSocket& socket) {
+  v1::OpenSocket message;
+  message.set_protocol(socket.protocol);
+  message.set_local(socket.local);
+  message.set_peer(socket.peer);
+  message.set_state(socket.state);
+  message.set_pid(socket.pid);
+  return message;
+}
+
 v1::Network ToProto(const TreeNetwork& network) {
   v1::Network message;
   const net::Description& description = network.description;

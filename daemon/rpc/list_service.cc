@@ -58,8 +58,9 @@ grpc::Status ListService::GetCheckpoint(grpc::ServerContext* context, const v1::
     const std::string key = TRY(ParseKey("checkpoint", request->key()));
     const CheckpointRecord record = TRY(engine_.FindCheckpoint(key));
     *response = ToProto(record, engine_.CheckpointDirectory(record.id));
-    if (const auto network = engine_.FindNetwork(record.id)) {
-      *response->mutable_network() = ToProto(*network);
+    if (const auto manifest = engine_.FindManifest(record.id)) {
+      if (manifest->network) *response->mutable_network() = ToProto(*manifest->network);
+      for (const OpenSocket& socket : manifest->sockets) *response->add_sockets() = ToProto(socket);
     }
     for (const auto& held : TRY(engine_.inventory().ListReservationsOf(record.id))) {
       if (IsLive(held.state)) *response->add_reservations() = ToProto(held);

@@ -15,15 +15,26 @@ constexpr std::int32_t kMaxSignal = 64;
 // More means the same, and deadlines computed from it do not overflow.
 constexpr std::chrono::microseconds kMaxTimeout = std::chrono::hours(24 * 365);
 
-criu::DumpOptions ParseOptions(const v1::DumpOptions& message) {
-  return {.leave_running = message.leave_running(),
-          .tcp_established = message.tcp_established(),
-          .file_locks = message.file_locks(),
-          .ext_unix_sk = message.ext_unix_sk(),
-          .shell_job = message.shell_job(),
-          .link_remap = message.link_remap(),
-          .tcp_skip_in_flight = message.tcp_skip_in_flight(),
-          .ghost_limit = message.ghost_limit()};
+// Its values are those of criu::NetworkSaving.
+Result<criu::NetworkSaving> ParseSaving(v1::NetworkSaving saving) {
+  if (saving < v1::NETWORK_SAVING_UNSPECIFIED || saving > v1::NETWORK_SAVING_CRIU) {
+    return errors::InvalidRequest(
+        fmt::format("{} is no way to save a network", static_cast<int>(saving)),
+        "use one of NetworkSaving");
+  }
+  return static_cast<criu::NetworkSaving>(saving);
+}
+
+Result<criu::DumpOptions> ParseOptions(const v1::DumpOptions& message) {
+  return criu::DumpOptions{.leave_running = message.leave_running(),
+                           .tcp_established = message.tcp_established(),
+                           .file_locks = message.file_locks(),
+                           .ext_unix_sk = message.ext_unix_sk(),
+                           .shell_job = message.shell_job(),
+                           .link_remap = message.link_remap(),
+                           .tcp_skip_in_flight = message.tcp_skip_in_flight(),
+                           .ghost_limit = message.ghost_limit(),
+                           .network = TRY(ParseSaving(message.network()))};
 }
 
 Result<std::chrono::microseconds> ParseTimeout(std::int64_t micros) {
@@ -123,7 +134,7 @@ Result<CheckpointRequest> Parse(const v1::CheckpointRequest& message) {
   CheckpointRequest request{.request_id = TRY(ParseRequestId(message.request_id())),
                             .target = pid_t{0},
                             .name = message.name(),
-                            .options = ParseOptions(message.options()),
+                            .options = TRY(ParseOptions(message.options())),
                             .force = message.force(),
                             .kill_exec = message.kill_exec(),
                             .timeout = TRY(ParseTimeout(message.timeout_us())),
@@ -140,6 +151,20 @@ Result<CheckpointRequest> Parse(const v1::CheckpointRequest& message) {
       break;
   }
   return NoTarget();
+}
+
+// The API's map is for people, who give each thing once.
+Result<std::map<std::string, std::string>> ParseChanges(const v1::RestoreRequest& message) {
+  std::map<std::string, std::string> changes;
+  for (const v1::NetworkChange& change : message.map()) {
+    if (change.from().empty() || change.to().empty() ||
+        !changes.emplace(change.from(), change.to()).second) {
+      return errors::InvalidRequest(
+          fmt::format("'{}={}' is no change of a network", change.from(), change.to()),
+          "give an old and a new name, and each old one once");
+    }
+  }
+  return changes;
 }
 
 Result<NetworkChoice> ParseNetwork(const v1::RestoreRequest& message) {
@@ -192,13 +217,15 @@ Result<RestoreRequest> Parse(const v1::RestoreRequest& message) {
     return errors::OptionsContradict("tcp_close", "tcp_established",
                                      "choose whether connections come back open or closed");
   }
+  NetworkChoice network = TRY(ParseNetwork(message));
+  network.changes = TRY(ParseChanges(message));
   RestoreRequest request{.request_id = TRY(ParseRequestId(message.request_id())),
                          .checkpoint = TRY(ParseKey("checkpoint", message.checkpoint())),
                          .name = message.name(),
                          .stdio = {},
                          .tcp_established = message.tcp_established(),
                          .tcp_close = message.tcp_close(),
-                         .network = TRY(ParseNetwork(message)),
+                         .network = std::move(network),
                          .container = TRY(ParseContainerChoice(message)),
                          .timeout = TRY(ParseTimeout(message.timeout_us()))};
   if (message.has_inherit()) {
@@ -245,8 +272,9 @@ Result<ImportRequest> Parse(const v1::ImportImagesRequest& message) {
 }
 
 Result<CheckRequest> Parse(const v1::CheckRequest& message) {
-  CheckRequest request{
-      .subject = {}, .options = ParseOptions(message.options()), .kill_exec = message.kill_exec()};
+  CheckRequest request{.subject = {},
+                       .options = TRY(ParseOptions(message.options())),
+                       .kill_exec = message.kill_exec()};
   switch (message.target_case()) {
     case v1::CheckRequest::kPid:
       request.subject = TRY(ParseProcess(message));

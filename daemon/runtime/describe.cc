@@ -86,8 +86,7 @@ class Describer {
       const bool joined = wanted != nullptr && !wanted->path.empty();
       const std::string_view type = name.oci;
       if (type == "network") {
-        saved.own_network = own && !joined;
-        if (own && joined) saved.network_path = wanted->path;
+        TRY(LookAtNetwork(own, joined ? wanted->path : ""));
       } else if (own && joined) {
         saved.joined.push_back({.type = std::string(type), .path = wanted->path});
       }
@@ -98,10 +97,17 @@ class Describer {
         Add(0, refusal::NamespaceUnsupported(state_, type, joined));
       }
     }
-    if (!saved.own_network) return {};
-    const std::vector<std::string> interfaces = TRY(OwnInterfaces(state_.pid));
-    if (!interfaces.empty()) Add(0, refusal::NetworkUnsupported(state_, interfaces));
-    saved.loopback_up = TRY(LoopbackIsUp(state_.pid));
+    return {};
+  }
+
+  Result<void> LookAtNetwork(bool own, const std::string& path) {
+    if (!own) return {};
+    if (!path.empty() || !TRY(OwnInterfaces(state_.pid)).empty()) {
+      description_.network_path = path;
+      return {};
+    }
+    description_.saved.own_network = true;
+    description_.saved.loopback_up = TRY(LoopbackIsUp(state_.pid));
     return {};
   }
 

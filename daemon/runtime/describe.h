@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct ContainerObstacle {
 struct Description {
   SavedContainer saved;
   std::vector<OutsideFile> files;
+  // Of its network namespace, if that is neither the host's nor empty: the path that config.json
+  // names, or an empty one if it ends with the container.
+  std::optional<std::string> network_path;
   std::string engine;  // whose container it is; empty: nobody's but the runtime's
   std::vector<ContainerObstacle> obstacles;
   // Processes in the container that are no part of the tree: started from outside.

@@ -101,17 +101,6 @@ Error NamespaceUnsupported(const RuntimeState& state, std::string_view type, boo
               "namespace, and joined by a path only what CRIU can join"};
 }
 
-Error NetworkUnsupported(const RuntimeState& state, const std::vector<std::string>& interfaces) {
-  return {.code = Code::kFailedPrecondition,
-          .reason = "CONTAINER_NETWORK",
-          .message = fmt::format("container '{}' has interfaces in a network namespace that ends "
-                                 "with it: {}",
-                                 state.id, fmt::join(interfaces, ", ")),
-          .hint =
-              "crd cannot make them anew yet: give the container a network namespace by path "
-              "(ip netns add), which outlives it"};
-}
-
 Error MountUnsupported(std::string_view mountpoint, std::string_view type) {
   return {.code = Code::kFailedPrecondition,
           .reason = "MOUNT_UNSUPPORTED",
@@ -264,15 +253,6 @@ Error NamespaceGone(std::string_view id, std::string_view type, std::string_view
           .message = fmt::format("open {} namespace '{}', which container '{}' had joined: {}",
                                  type, path, id, why.message),
           .hint = "bring back what it was shared with",
-          .sys_errno = why.sys_errno};
-}
-
-Error NetworkGone(std::string_view id, std::string_view path, const Error& why) {
-  return {.code = Code::kFailedPrecondition,
-          .reason = "NETWORK_NAMESPACE_GONE",
-          .message = fmt::format("open network namespace '{}' of container '{}': {}", path, id,
-                                 why.message),
-          .hint = "make it again before the restore (ip netns add, and its interfaces)",
           .sys_errno = why.sys_errno};
 }
 

@@ -25,7 +25,6 @@ Error EngineWouldClean(std::string_view id, std::string_view engine);
 Error LinkRemapUnsupported(const RuntimeState& state);
 // `type` as config.json calls it; `joined` by a path, else one of its own or the host's.
 Error NamespaceUnsupported(const RuntimeState& state, std::string_view type, bool joined);
-Error NetworkUnsupported(const RuntimeState& state, const std::vector<std::string>& interfaces);
 Error MountUnsupported(std::string_view mountpoint, std::string_view type);
 Error NestedCgroup(const RuntimeState& state, std::string_view directory);
 Error NoCgroup(const RuntimeState& state);
@@ -50,6 +49,5 @@ Error MountSourceGone(std::string_view id, std::string_view mountpoint, std::str
 Error MountpointUnusable(std::string_view id, std::string_view mountpoint, const Error& why);
 Error NamespaceGone(std::string_view id, std::string_view type, std::string_view path,
                     const Error& why);
-Error NetworkGone(std::string_view id, std::string_view path, const Error& why);
 
 }  // namespace crd::runtime::refusal

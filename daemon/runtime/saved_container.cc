@@ -92,7 +92,6 @@ json ToJson(const SavedContainer& container) {
                  {"own_pids", container.own_pids},
                  {"own_network", container.own_network},
                  {"loopback_up", container.loopback_up},
-                 {"network_path", container.network_path},
                  {"console", container.console},
                  {"own_cgroups", container.own_cgroups},
                  {"joined", json::array()},
@@ -128,7 +127,6 @@ Result<SavedContainer> SavedContainerFromJson(const json& object) {
                            .own_pids = TRY(Flag(object, "own_pids")),
                            .own_network = TRY(Flag(object, "own_network")),
                            .loopback_up = TRY(Flag(object, "loopback_up")),
-                           .network_path = TRY(Text(object, "network_path")),
                            .console = TRY(Flag(object, "console")),
                            .own_cgroups = TRY(Flag(object, "own_cgroups"))};
   TRY(ReadStateFiles(object, container));

@@ -60,9 +60,8 @@ struct SavedContainer {
   std::vector<SavedMount> mounts;  // in the kernel's order
   std::vector<CgroupPlace> cgroups;
   bool own_pids = false;     // its pids are not the host's: those it had in its own are free
-  bool own_network = false;  // a network namespace that ends with it, of which CRIU saves nothing
+  bool own_network = false;  // a network namespace with nothing but loopback that ends with it
   bool loopback_up = false;  // of own_network
-  std::string network_path;  // of the network namespace that it joined; empty: none
   bool console = false;      // its terminal's master is outside, on a devpts of its own
   bool own_cgroups = false;  // it has a cgroup namespace, with its cgroups as roots
   // Namespaces that it had joined by a path, other than its network, as config.json calls them.

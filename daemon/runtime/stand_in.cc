@@ -63,17 +63,16 @@ Result<void> RunRuntime(const StandInRequest& request, std::vector<std::string> 
 }
 
 // Looks at what waits to be started as if it ran: all but its program is there.
-Result<SavedContainer> Look(Container container) {
+Result<Description> Look(Container container) {
   container.status = Status::kRunning;
   Description description = TRY(runtime::Describe(container, {container.state.pid}));
   for (const ContainerObstacle& obstacle : description.obstacles) return obstacle.error;
-  SavedContainer saved = std::move(description.saved);
-  for (SavedMount& mount : saved.mounts) {
+  for (SavedMount& mount : description.saved.mounts) {
     // Of those in the images CRIU itself knows what was in them.
     if (mount.tmpfs) mount.key.clear();
     mount.tmpfs.reset();
   }
-  return saved;
+  return description;
 }
 
 }  // namespace
@@ -90,7 +89,7 @@ Result<StandIn> StandIn::Make(const StandInRequest& request, Children& children,
   const pid_t pid = found->state.pid;
   const std::string fifo = found->state.path.substr(0, found->state.path.rfind('/')) + "/exec.fifo";
   auto process = PidFd::Open(pid);
-  auto saved = Look(*std::move(found));
+  auto description = Look(*std::move(found));
   if (process.ok()) {
     static_cast<void>(process->Signal(SIGKILL));
     static_cast<void>(process->WaitExit(SteadyClock::now() + kEndPatience));
@@ -98,14 +97,17 @@ Result<StandIn> StandIn::Make(const StandInRequest& request, Children& children,
   }
   // Whose is there is "created" to its runtime, whatever runs.
   if (::unlink(fifo.c_str()) != 0 && errno != ENOENT) return Error::Errno("remove '{}'", fifo);
-  made.container_ = TRY(std::move(saved));
+  Description seen = TRY(std::move(description));
+  made.container_ = std::move(seen.saved);
+  made.network_path_ = seen.network_path.value_or("");
   return made;
 }
 
 StandIn::StandIn(StandIn&& other) noexcept
     : request_(std::move(other.request_)),
       children_(std::exchange(other.children_, nullptr)),
-      container_(std::move(other.container_)) {}
+      container_(std::move(other.container_)),
+      network_path_(std::move(other.network_path_)) {}
 
 StandIn::~StandIn() {
   if (children_ == nullptr) return;

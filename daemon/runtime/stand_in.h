@@ -37,6 +37,8 @@ class StandIn {
   void Keep() { children_ = nullptr; }
 
   [[nodiscard]] const SavedContainer& container() const { return container_; }
+  // Of the network namespace that its config.json names; empty: none.
+  [[nodiscard]] const std::string& network_path() const { return network_path_; }
 
  private:
   StandIn(StandInRequest request, Children& children)
@@ -44,6 +46,7 @@ class StandIn {
   StandInRequest request_;
   Children* children_;  // null once it is to stay, or was moved from
   SavedContainer container_;
+  std::string network_path_;
 };
 
 }  // namespace crd::runtime

@@ -20,7 +20,7 @@ _crctl() {
 
   local commands='checkpoint restore list ls ps show events wait kill forget check verify import-images rm network info version'
   local dump='--leave-running --tcp-established --file-locks --ext-unix-sk --shell-job --link-remap
-    --tcp-skip-in-flight --ghost-limit'
+    --tcp-skip-in-flight --ghost-limit --network'
   local options='--socket --json --timeout --help'
 
   local command='' socket='' i
@@ -49,7 +49,7 @@ _crctl() {
         mapfile -t COMPREPLY < <(compgen -W 'runc crun' -- "$cur")
         return
       fi ;;
-    --timeout | --name | --ghost-limit | --since | --id | --mount | --cgroup-parent | --reserve-for | --subnet | --gateway | --mac | --for)
+    --timeout | --name | --ghost-limit | --since | --id | --map | --mount | --cgroup-parent | --reserve-for | --subnet | --gateway | --mac | --for)
       return ;;
   esac
 
@@ -63,7 +63,7 @@ _crctl() {
         return
       fi ;;
     restore)
-      options="$options --name --wait --tcp-established --tcp-close --network --log --inherit-stdio --pidfile
+      options="$options --name --wait --tcp-established --tcp-close --network --map --log --inherit-stdio --pidfile
         --bundle --mount --cgroup-parent --console-socket"
       checkpoints=yes ;;
     list | ls) options="$options --all --quiet" ;;

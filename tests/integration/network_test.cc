@@ -1,18 +1,12 @@
 // Trees with a network namespace of their own, on a bridge.
 #include <csignal>
 #include <cstring>
-#include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include <fcntl.h>
-#include <sched.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 
-#include "tests/integration/support/stopping_criu.h"
-#include "tests/integration/support/tcp_client.h"
+#include "tests/integration/support/bridged_network.h"
 
 namespace crd::testing {
 namespace {
@@ -23,101 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-constexpr const char* kAddress4 = "10.77.0.5";
-constexpr const char* kAddress6 = "fd77::5";
-
-class Network : public WithStoppingCriu {
- protected:
-  void SetUp() override {
-    IntegrationTest::SetUp();
-    MakeBridge();
-    MakePeer();
-  }
-
-  // ip(8), in crd's network namespace or in that of a file.
-  Outcome Ip(const std::string& command, const std::string& netns = "") {
-    std::vector<std::string> argv;
-    if (!netns.empty()) argv = {"nsenter", "--net=" + netns};
-    argv.emplace_back("ip");
-    std::istringstream words(command);
-    for (std::string word; words >> word;) argv.push_back(word);
-    return RunProgram(reaper_, argv);
-  }
-  void MustIp(const std::string& command, const std::string& netns = "") {
-    const Outcome outcome = Ip(command, netns);
-    ASSERT_EQ(outcome.exit, 0) << command << ": " << outcome.err;
-  }
-  void MakeBridge() {
-    MustIp("link add br0 type bridge");
-    MustIp("address add 10.77.0.1/24 dev br0");
-    MustIp("address add fd77::1/64 dev br0 nodad");
-    MustIp("link set br0 up");
-  }
-
-  // A second namespace on the bridge, for clients.
-  void MakePeer() {
-    std::thread([&] {
-      EXPECT_EQ(::unshare(CLONE_NEWNET), 0);
-      peer_.reset(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-    }).join();
-    MustIp("link add vp0 type veth peer name eth0 netns " + PeerPath());
-    MustIp("link set vp0 master br0 up");
-    MustIp("address add 10.77.0.9/24 dev eth0", PeerPath());
-    MustIp("address add fd77::9/64 dev eth0 nodad", PeerPath());
-    MustIp("link set eth0 up", PeerPath());
-  }
-  [[nodiscard]] std::string PeerPath() const {
-    return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(peer_.get());
-  }
-  std::unique_ptr<TcpClient> ConnectFromPeer(const Victim& victim, const std::string& address) {
-    std::unique_ptr<TcpClient> client;
-    std::thread([&] {
-      EXPECT_EQ(::setns(peer_.get(), CLONE_NEWNET), 0);
-      client = std::make_unique<TcpClient>(address, victim.Value(0));
-    }).join();
-    EXPECT_TRUE(client->connected());
-    return client;
-  }
-
-  // A server in a namespace of its own, on the bridge as 10.77.0.5 and fd77::5.
-  Victim& NewServer() {
-    Victim& victim =
-        NewVictim("server", {.arguments = {"anywhere"}, .starter = {"unshare", "--net"}});
-    EXPECT_TRUE(victim.Started());
-    const std::string netns = NetnsOf(victim);
-    MustIp("link add vc0 type veth peer name eth0 netns " + victim.PidText());
-    MustIp("link set vc0 master br0 up");
-    MustIp("link set lo up", netns);
-    MustIp("link set eth0 address 02:00:00:00:00:05 mtu 1400", netns);
-    MustIp("address add 10.77.0.5/24 dev eth0", netns);
-    MustIp("address add fd77::5/64 dev eth0 nodad", netns);
-    MustIp("link set eth0 up", netns);
-    MustIp("route add default via 10.77.0.1", netns);
-    return victim;
-  }
-  static std::string NetnsOf(const Victim& victim) {
-    return "/proc/" + victim.PidText() + "/ns/net";
-  }
-  static ino_t InodeOf(const std::string& netns) {
-    struct stat status {};
-    return ::stat(netns.c_str(), &status) == 0 ? status.st_ino : 0;
-  }
-  std::vector<std::string> LocksIn(const std::string& netns) {
-    const Outcome listed =
-        RunProgram(reaper_, {"nsenter", "--net=" + netns, "nft", "list", "tables"});
-    EXPECT_EQ(listed.exit, 0) << listed.err;
-    std::vector<std::string> locks;
-    std::istringstream lines(listed.out);
-    for (std::string line; std::getline(lines, line);) locks.push_back(line);
-    return locks;
-  }
-  // Its own end, and with it the namespace: the kernel takes its time.
-  void AwaitDismantled() {
-    EXPECT_TRUE(WaitUntil([&] { return Ip("link show vc0").exit != 0; }));
-  }
-
-  UniqueFd peer_;
-};
+using Network = BridgedNetwork;
 
 class NetworkConnection : public Network, public ::testing::WithParamInterface<const char*> {};
 
@@ -292,7 +192,7 @@ TEST_F(Network, ChoicesThatMakeNoSenseAreRefused) {
   EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--network", "netns=/dev/null"}),
                       "'/dev/null' is not a network namespace"));
   EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--network", "netns=/nowhere"}), "/nowhere"));
-  EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--network", "criu"}), "'criu'"));
+  EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--network", "criu"}), "--network criu"));
   EXPECT_EQ(crctl_({"restore", checkpoint, "--network", "nonsense"}).exit, 2);
   v1::RestoreRequest request = RestoreOf(checkpoint);
   request.set_netns_path("/proc/self/ns/net");

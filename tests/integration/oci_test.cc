@@ -155,7 +155,9 @@ TEST_P(OciTest, ComesBackIntoTheNetworkThatItJoined) {
   ASSERT_EQ(container_->Runtime({"kill", container_->id(), "KILL"}).exit, 0);
   EXPECT_TRUE(WaitUntil([&] { return container_->Status() == "stopped"; }));
   ASSERT_EQ(RunProgram(reaper_, {"ip", "netns", "delete", name}).exit, 0);
+  Spill(path, "");
   EXPECT_TRUE(Refused(crctl_({"restore", checkpoint}), path));
+  std::filesystem::remove(path);
 }
 
 TEST_P(OciTest, KeepsLimitsFiltersAndPipesOfSeveralProcesses) {

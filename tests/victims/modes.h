@@ -28,7 +28,13 @@ void UnixSockets(Self& self, const Arguments& arguments);
 void Tcp(Self& self, const Arguments& arguments);       // [4|6]: a pair, echoing
 void Listener(Self& self, const Arguments& arguments);  // values[0]: its port. Echoes once
 void Server(Self& self, const Arguments& arguments);    // values[0]: its port. Echoes for ever
-void Backlog(Self& self, const Arguments& arguments);   // values[0]: its port. Never accepts
+void Backlog(Self& self,
+             const Arguments& arguments);  // ["anywhere"]; values[0]: its port. Never accepts
+
+// To somebody outside of the tree.
+void Stream(Self& self, const Arguments& arguments);  // [ADDRESS PORT]; else values[0]: its port
+void HalfClosed(Self& self, const Arguments& arguments);  // values[0]: its port
+void Udp(Self& self, const Arguments& arguments);         // values[0]: its port
 
 // Files and events.
 void Ghost(Self& self, const Arguments& arguments);      // [KIB] of a deleted file

@@ -169,9 +169,10 @@ void Server(Self& self, const Arguments& arguments) {
   }
 }
 
-void Backlog(Self& self, const Arguments&) {
+void Backlog(Self& self, const Arguments& arguments) {
   const int activity = self.Activities(1);
-  Endpoint endpoint = Loopback(4);
+  const bool anywhere = std::strcmp(arguments.Text(0), "anywhere") == 0;
+  Endpoint endpoint = anywhere ? Anywhere() : Loopback(4);
   Listen(self, endpoint);
   self.SetValue(0, endpoint.port());
   self.Ready();

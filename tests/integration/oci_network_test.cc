@@ -1,0 +1,169 @@
+// Containers of real runtimes with interfaces of their own, on a bridge.
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "tests/integration/support/bridged_network.h"
+#include "tests/integration/support/oci_container.h"
+
+namespace crd::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr int kPort = 7000;
+
+// A container that echoes on port 7000.
+class OciNetwork : public BridgedNetwork, public ::testing::WithParamInterface<Flavour> {
+ protected:
+  void SetUp() override {
+    BridgedNetwork::SetUp();
+    container_ = std::make_unique<OciContainer>(reaper_, dir_.path(), GetParam());
+    std::filesystem::create_symlink("busybox", container_->bundle() + "/rootfs/bin/nc");
+  }
+  void TearDown() override {
+    container_.reset();
+    if (!joined_.empty()) RunProgram(reaper_, {"ip", "netns", "delete", container_->id()});
+    BridgedNetwork::TearDown();
+  }
+
+  static void Echo(nlohmann::json& config) {
+    config["process"]["args"] = {"/bin/sh", "-c",
+                                 "echo 1 >/data/count; exec nc -ll -p 7000 -e /bin/cat"};
+  }
+  void RunWithItsOwn() {
+    ASSERT_TRUE(container_->Run(Echo));
+    Wire(container_->Pid());
+  }
+  // In a namespace that somebody has made for it.
+  void RunJoined() {
+    name_ = container_->id();
+    joined_ = "/run/netns/" + name_;
+    ASSERT_EQ(RunProgram(reaper_, {"ip", "netns", "add", name_}).exit, 0);
+    ASSERT_TRUE(container_->Run([&](nlohmann::json& config) {
+      Echo(config);
+      for (auto& one : config["linux"]["namespaces"]) {
+        if (one["type"] == "network") one["path"] = joined_;
+      }
+    }));
+    Wire(container_->Pid());
+  }
+  std::string CheckpointedContainer() {
+    const Outcome made = crctl_({"checkpoint", container_->id(), "--root", container_->root(),
+                                 "--tcp-established", "--network-mode", network_mode_});
+    EXPECT_EQ(made.exit, 0) << ::testing::PrintToString(made) << crd_.Log();
+    return made.Line();
+  }
+  // Through the runtime, which enters the container's namespaces by what it believes they are.
+  void ExpectTheRuntimeIsInStep() {
+    EXPECT_EQ(container_->Status(), "running");
+    const Outcome exec =
+        container_->Runtime({"exec", container_->id(), "/bin/cat", "/proc/net/dev"});
+    EXPECT_EQ(exec.exit, 0) << ::testing::PrintToString(exec);
+    EXPECT_THAT(exec.out, HasSubstr("eth0"));
+  }
+
+  std::unique_ptr<OciContainer> container_;
+  std::string name_;
+  std::string joined_;
+};
+
+TEST_P(OciNetwork, GetsItsOwnInterfacesBackAndItsConnectionsGoOn) {
+  RunWithItsOwn();
+  auto client = ConnectFromPeer(kPort, kAddress4);
+  client->Say("before");
+  EXPECT_EQ(client->Hear(6), "before");
+  const std::string checkpoint = CheckpointedContainer();
+  AwaitDismantled();
+  EXPECT_EQ(crctl_.Json({"show", checkpoint})["network"]["interfaces"][1]["host_name"], "vc0");
+  client->Say("meanwhile");
+  Restored(checkpoint, {"--tcp-established"});
+  EXPECT_EQ(client->Hear(9), "meanwhile");
+  ExpectTheRuntimeIsInStep();
+  const std::string netns = NetnsOf(container_->Pid());
+  EXPECT_THAT(Ip("-o link show vc0").out, HasSubstr("master br0"));
+  EXPECT_THAT(Ip("-d address", netns).out, HasSubstr("02:00:00:00:00:05"));
+  EXPECT_THAT(Ip("route", netns).out, HasSubstr("default via 10.77.0.1"));
+  EXPECT_THAT(LocksIn(netns), IsEmpty());
+}
+
+TEST_P(OciNetwork, GetsTheNamespaceThatItJoinedBackWhereItWas) {
+  RunJoined();
+  auto client = ConnectFromPeer(kPort, kAddress4);
+  client->Say("before");
+  EXPECT_EQ(client->Hear(6), "before");
+  const std::string checkpoint = CheckpointedContainer();
+  ASSERT_EQ(RunProgram(reaper_, {"ip", "netns", "delete", name_}).exit, 0);
+  AwaitDismantled();
+  client->Say("meanwhile");
+  Restored(checkpoint, {"--tcp-established"});
+  EXPECT_EQ(client->Hear(9), "meanwhile");
+  EXPECT_EQ(InodeOf(joined_), InodeOf(NetnsOf(container_->Pid())));
+  ExpectTheRuntimeIsInStep();
+}
+
+TEST_P(OciNetwork, ComesBackIntoTheNamespaceThatItJoinedIfThatIsStillThere) {
+  RunJoined();
+  auto client = ConnectFromPeer(kPort, kAddress4);
+  client->Say("before");
+  EXPECT_EQ(client->Hear(6), "before");
+  const std::string checkpoint = CheckpointedContainer();
+  EXPECT_THAT(LocksIn(joined_), Not(IsEmpty()));
+  client->Say("meanwhile");
+  const ino_t inode = InodeOf(joined_);
+  Restored(checkpoint, {"--tcp-established"});
+  EXPECT_EQ(client->Hear(9), "meanwhile");
+  EXPECT_EQ(InodeOf(NetnsOf(container_->Pid())), inode);
+  EXPECT_THAT(LocksIn(joined_), IsEmpty());
+}
+
+TEST_P(OciNetwork, LeavesNothingWhereItJoinedWhenTheRestoreIsRefused) {
+  RunJoined();
+  const std::string checkpoint = CheckpointedContainer();
+  ASSERT_EQ(RunProgram(reaper_, {"ip", "netns", "delete", name_}).exit, 0);
+  AwaitDismantled();
+  MustIp("address add 10.77.0.5/24 dev eth0", PeerPath());
+  EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--tcp-established"}), "10.77.0.5"));
+  EXPECT_FALSE(std::filesystem::exists(joined_));
+  EXPECT_EQ(container_->Status(), "stopped");
+  MustIp("address del 10.77.0.5/24 dev eth0", PeerPath());
+  Restored(checkpoint, {"--tcp-established"});
+  ExpectTheRuntimeIsInStep();
+}
+
+TEST_P(OciNetwork, CanBePutElsewhere) {
+  RunWithItsOwn();
+  const std::string checkpoint = CheckpointedContainer();
+  AwaitDismantled();
+  Restored(checkpoint, {"--tcp-established", "--network", "none"});
+  EXPECT_THAT(Ip("-o link", NetnsOf(container_->Pid())).out, Not(HasSubstr("eth0")));
+  EXPECT_EQ(container_->Runtime({"kill", container_->id(), "KILL"}).exit, 0);
+  EXPECT_TRUE(WaitUntil([&] { return container_->Status() == "stopped"; }));
+  Restored(checkpoint, {"--tcp-established", "--network", "netns=" + PeerPath()});
+  EXPECT_EQ(InodeOf(NetnsOf(container_->Pid())), InodeOf(PeerPath()));
+}
+
+TEST_P(OciNetwork, WithNothingButLoopbackHasNoChoice) {
+  ASSERT_TRUE(container_->Run());
+  const std::string checkpoint = CheckpointedContainer();
+  EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--tcp-established", "--network", "host"}),
+                      "nothing but loopback"));
+  Restored(checkpoint, {"--tcp-established", "--network", "none"});
+  EXPECT_TRUE(container_->Counts());
+}
+
+TEST_P(OciNetwork, WhatCannotBeMadeAgainIsNamed) {
+  RunWithItsOwn();
+  MustIp("link add inside0 type bridge", NetnsOf(container_->Pid()));
+  EXPECT_TRUE(
+      Refused(crctl_({"checkpoint", container_->id(), "--root", container_->root()}), "inside0"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Runtimes, OciNetwork,
+                         ::testing::Values(Flavour::kRunc, Flavour::kCrun, Flavour::kRuncV2),
+                         [](const auto& test) { return FlavourName(test.param); });
+
+}  // namespace
+}  // namespace crd::testing
