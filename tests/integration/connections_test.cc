@@ -204,9 +204,7 @@ TEST_F(Connections, ThatNobodyHasAcceptedAreNamedOrLeftOut) {
 // The peer would send again after a minute.
 TEST_P(ConnectionsOfVersion, GoOnAtOnceHoweverLongThePeerWouldWait) {
   Victim& victim = NewServer();
-  const std::string network =
-      GetParam() ? "-6 route change fd77::/64" : "route change 10.77.0.0/24";
-  MustIp(network + " dev eth0 rto_min 60s", PeerPath());
+  MustIp(std::string("route add ") + Address() + " dev eth0 rto_min 60s", PeerPath());
   auto client = ConnectFromPeer(victim, Address());
   client->Say("before");
   EXPECT_EQ(client->Hear(6), "before");

@@ -25,7 +25,7 @@ class OciNetwork : public BridgedNetwork, public ::testing::WithParamInterface<F
   }
   void TearDown() override {
     container_.reset();
-    if (!joined_.empty()) RunProgram(reaper_, {"ip", "netns", "delete", container_->id()});
+    if (!name_.empty()) RunProgram(reaper_, {"ip", "netns", "delete", name_});
     BridgedNetwork::TearDown();
   }
 

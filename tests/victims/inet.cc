@@ -56,17 +56,19 @@ bool WouldWait(ssize_t result) { return result < 0 && (errno == EAGAIN || errno 
 // Both directions at once, as much as goes in, each byte checked.
 void Stream(Self& self, const Arguments& arguments) {
   const int activity = self.Activities(1);
+  std::uint64_t received = 0;
   int fd = -1;
   if (arguments.count > 0) {
     fd = Connect(self, arguments.Text(0), arguments.Number(1, 0));
+    self.Tick(activity, 1);
     self.Ready();
   } else {
     const int listener = Bind(self, SOCK_STREAM);
+    self.Tick(activity, 1);
     self.Ready();
     fd = self.RequireCall(::accept(listener, nullptr, nullptr), "accept");
   }
   std::uint64_t sent = 0;
-  std::uint64_t received = 0;
   for (;;) {
     pollfd ready{.fd = fd, .events = POLLIN | POLLOUT, .revents = 0};
     self.RequireCall(::poll(&ready, 1, -1), "poll");
@@ -76,7 +78,7 @@ void Stream(Self& self, const Arguments& arguments) {
     for (ssize_t i = 0; i < got; ++i) {
       self.Require(data[i] == PatternAt(received++), "the stream is damaged");
     }
-    if (got > 0) self.Tick(activity, received);
+    if (got > 0) self.Tick(activity, received + 1);
     for (std::size_t i = 0; i < sizeof data; ++i) data[i] = PatternAt(sent + i);
     const ssize_t put = ::send(fd, data, sizeof data, MSG_DONTWAIT | MSG_NOSIGNAL);
     self.Require(put > 0 || WouldWait(put), "the connection cannot be written to");
@@ -88,11 +90,12 @@ void Stream(Self& self, const Arguments& arguments) {
 void HalfClosed(Self& self, const Arguments&) {
   const int activity = self.Activities(1);
   const int listener = Bind(self, SOCK_STREAM);
+  self.Tick(activity, 1);
   self.Ready();
   const int fd = self.RequireCall(::accept(listener, nullptr, nullptr), "accept");
   std::int64_t received = 0;
   bool peer_shut = false;
-  for (std::uint64_t count = 1;; ++count) {
+  for (std::uint64_t count = 2;; ++count) {
     self.Tick(activity, count);
     Self::Pause();
     if (peer_shut) {
