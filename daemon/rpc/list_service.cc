@@ -1,19 +1,12 @@
 #include "daemon/rpc/list_service.h"
 
-#include <chrono>
-
-#include "daemon/core/errors.h"
 #include "daemon/rpc/convert.h"
+#include "daemon/rpc/event_stream.h"
 #include "daemon/rpc/operation_views.h"
 #include "daemon/rpc/parse.h"
-#include "daemon/rpc/status.h"
 
 namespace crd::rpc {
 namespace {
-
-constexpr int kEventsAtOnce = 256;
-// How long a client that has left keeps its thread.
-constexpr auto kPoll = std::chrono::milliseconds(250);
 
 // What a list without `all` shows. Empty means every state.
 std::vector<CheckpointState> CheckpointStates(bool all) {
@@ -133,22 +126,8 @@ grpc::Status ListService::ListRuntimeContainers(grpc::ServerContext* context,
 grpc::Status ListService::Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
                                 grpc::ServerWriter<v1::Event>* writer) {
   return calls_.Query(*context, "ListService.Watch", [&]() -> Result<void> {
-    Inventory& inventory = engine_.inventory();
-    std::int64_t seen = request->from_now() ? inventory.events().last() : request->after_sequence();
-    context->AddInitialMetadata("crd-after-sequence", std::to_string(seen));
-    writer->SendInitialMetadata();
-    for (;;) {
-      const std::vector<Event> events = TRY(inventory.ListEvents(seen, kEventsAtOnce));
-      for (const Event& event : events) {
-        if (!writer->Write(ToProto(event))) return ClientLeft();
-        seen = event.sequence;
-      }
-      if (context->IsCancelled()) return ClientLeft();
-      if (events.size() == kEventsAtOnce) continue;
-      if (!request->follow()) return {};
-      if (engine_.stopping()) return errors::ShuttingDown();
-      inventory.events().WaitBeyond(seen, kPoll);
-    }
+    return StreamEvents(engine_, *context, *request, *writer,
+                        [](const Event& event) { return std::optional(ToProto(event)); });
   });
 }
 

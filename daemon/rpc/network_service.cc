@@ -1,18 +1,11 @@
 #include "daemon/rpc/network_service.h"
 
-#include <chrono>
-
-#include "daemon/core/errors.h"
 #include "daemon/rpc/convert.h"
+#include "daemon/rpc/event_stream.h"
 #include "daemon/rpc/parse.h"
-#include "daemon/rpc/status.h"
 
 namespace crd::rpc {
 namespace {
-
-constexpr int kEventsAtOnce = 256;
-// How long a client that has left keeps its thread.
-constexpr auto kPoll = std::chrono::milliseconds(250);
 
 std::vector<ReservationState> ReservationStates(bool all) {
   if (all) return {};
@@ -137,23 +130,9 @@ grpc::Status NetworkService::Watch(grpc::ServerContext* context,
                                    const v1::WatchNetworksRequest* request,
                                    grpc::ServerWriter<v1::NetworkEvent>* writer) {
   return calls_.Query(*context, "NetworkService.Watch", [&]() -> Result<void> {
-    Inventory& inventory = engine_.inventory();
-    std::int64_t seen = request->from_now() ? inventory.events().last() : request->after_sequence();
-    context->AddInitialMetadata("crd-after-sequence", std::to_string(seen));
-    writer->SendInitialMetadata();
-    for (;;) {
-      const std::vector<Event> events = TRY(inventory.ListEvents(seen, kEventsAtOnce));
-      for (const Event& event : events) {
-        seen = event.sequence;
-        const auto message = ToNetworkEvent(inventory, event, request->network());
-        if (message.has_value() && !writer->Write(*message)) return ClientLeft();
-      }
-      if (context->IsCancelled()) return ClientLeft();
-      if (events.size() == kEventsAtOnce) continue;
-      if (!request->follow()) return {};
-      if (engine_.stopping()) return errors::ShuttingDown();
-      inventory.events().WaitBeyond(seen, kPoll);
-    }
+    return StreamEvents(engine_, *context, *request, *writer, [&](const Event& event) {
+      return ToNetworkEvent(engine_.inventory(), event, request->network());
+    });
   });
 }
 
