@@ -1,16 +1,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "client/commands/commands.h"
 #include "client/commands/dump_flags.h"
-#include "client/commands/operation.h"
+#include "client/commands/make_checkpoint.h"
 #include "client/commands/target.h"
 #include "client/commands/validators.h"
-#include "client/exit_codes.h"
-#include "client/json.h"
-#include "client/signal_watch.h"
-#include "daemon/base/ids.h"
 
 namespace crd::client {
 namespace {
@@ -20,20 +17,8 @@ struct Args {
   v1::CheckpointRequest request;
 };
 
-const v1::Checkpoint* FinalOf(const v1::CheckpointResponse& step) {
-  return step.has_checkpoint() ? &step.checkpoint() : nullptr;
-}
-
-Result<v1::Checkpoint> Fetch(Session& session, const v1::Operation& operation) {
-  v1::GetRequest request;
-  request.set_key(operation.checkpoint_id());
-  return session.Call(&v1::ListService::Stub::GetCheckpoint, request, session.Limited());
-}
-
 Result<int> Run(Session& session, const Args& args) {
   v1::CheckpointRequest request = args.request;
-  request.set_request_id(RandomHex16());
-  request.set_timeout_us(session.settings().timeout.count());
   if (args.target.pid != 0) {
     request.set_pid(args.target.pid);
   } else {
@@ -41,13 +26,7 @@ Result<int> Run(Session& session, const Args& args) {
     request.set_runtime(args.target.runtime);
     request.set_runtime_root(args.target.root);
   }
-  Interruption interruption;
-  const SignalWatch watch([&](int signal) { interruption.Raise(signal); });
-  const v1::Checkpoint checkpoint = TRY(RunOperation<v1::Checkpoint>(
-      session, interruption, Progress::Show::kOnTerminal, &v1::CheckpointService::Stub::Checkpoint,
-      request, {.final_of = FinalOf, .fetch = Fetch}));
-  session.out().Line(session.settings().json ? ToJson(checkpoint) : checkpoint.id());
-  return kDone;
+  return MakeCheckpoint(session, &v1::CheckpointService::Stub::Checkpoint, std::move(request));
 }
 
 void AddNetworkOptions(CLI::App& app, v1::CheckpointRequest& request) {

@@ -1,13 +1,10 @@
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "client/commands/commands.h"
-#include "client/commands/operation.h"
+#include "client/commands/make_checkpoint.h"
 #include "client/commands/validators.h"
-#include "client/exit_codes.h"
-#include "client/json.h"
-#include "client/signal_watch.h"
-#include "daemon/base/ids.h"
 
 namespace crd::client {
 namespace {
@@ -19,30 +16,12 @@ struct Args {
   v1::ImportImagesRequest request;
 };
 
-const v1::Checkpoint* FinalOf(const v1::ImportImagesResponse& step) {
-  return step.has_checkpoint() ? &step.checkpoint() : nullptr;
-}
-
-Result<v1::Checkpoint> Fetch(Session& session, const v1::Operation& operation) {
-  v1::GetRequest request;
-  request.set_key(operation.checkpoint_id());
-  return session.Call(&v1::ListService::Stub::GetCheckpoint, request, session.Limited());
-}
-
 Result<int> Run(Session& session, const Args& args) {
   v1::ImportImagesRequest request = args.request;
   request.set_directory(args.directory);
   request.set_bundle(args.bundle);
   request.set_runtime_root(args.root);
-  request.set_request_id(RandomHex16());
-  request.set_timeout_us(session.settings().timeout.count());
-  Interruption interruption;
-  const SignalWatch watch([&](int signal) { interruption.Raise(signal); });
-  const v1::Checkpoint checkpoint = TRY(RunOperation<v1::Checkpoint>(
-      session, interruption, Progress::Show::kOnTerminal, &v1::ImageService::Stub::ImportImages,
-      request, {.final_of = FinalOf, .fetch = Fetch}));
-  session.out().Line(session.settings().json ? ToJson(checkpoint) : checkpoint.id());
-  return kDone;
+  return MakeCheckpoint(session, &v1::ImageService::Stub::ImportImages, std::move(request));
 }
 
 }  // namespace
