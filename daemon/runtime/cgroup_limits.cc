@@ -5,10 +5,8 @@
 #include <sstream>
 #include <string_view>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "daemon/base/files.h"
+#include "daemon/runtime/cgroup_file.h"
 
 namespace crd::runtime {
 namespace {
@@ -67,19 +65,10 @@ std::string Trimmed(std::string text) {
   return text;
 }
 
-Result<void> Write(const std::string& path, std::string_view text) {
-  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file.valid()) return Error::Errno("open '{}'", path);
-  if (::write(file.get(), text.data(), text.size()) < 0) {
-    return Error::Errno("write '{}' to '{}'", text, path);
-  }
-  return {};
-}
-
 // The kernel takes one entry at a time.
 Result<void> WriteLines(const std::string& path, const std::string& lines) {
   std::istringstream text(lines);
-  for (std::string line; std::getline(text, line);) TRY(Write(path, line));
+  for (std::string line; std::getline(text, line);) TRY(WriteCgroupFile(path, line));
   return {};
 }
 
@@ -87,7 +76,7 @@ Result<void> WriteLimit(const std::string& directory, const std::string& name,
                         const std::string& value) {
   const std::string path = directory + "/" + name;
   if (name == kDevices) {
-    TRY(Write(directory + "/devices.deny", "a"));
+    TRY(WriteCgroupFile(directory + "/devices.deny", "a"));
     return WriteLines(directory + "/devices.allow", value);
   }
   return WriteLines(path, value);

@@ -1,15 +1,13 @@
 #include "daemon/runtime/freezer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
 
-#include <fcntl.h>
-#include <poll.h>
-
 #include "daemon/base/files.h"
 #include "daemon/base/log.h"
-#include "daemon/base/unique_fd.h"
+#include "daemon/runtime/cgroup_file.h"
 
 namespace crd::runtime {
 namespace {
@@ -24,13 +22,9 @@ const CgroupPlace* PlaceOf(const std::vector<CgroupPlace>& places) {
   return v1;
 }
 
-Result<void> Write(const std::string& path, std::string_view text) {
-  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file.valid()) return Error::Errno("open '{}'", path);
-  if (::write(file.get(), text.data(), text.size()) < 0) {
-    return Error::Errno("write '{}' to '{}'", text, path);
-  }
-  return {};
+Result<void> Ask(const std::string& directory, bool v2, bool to_freeze) {
+  if (v2) return WriteCgroupFile(directory + "/cgroup.freeze", to_freeze ? "1" : "0");
+  return WriteCgroupFile(directory + "/freezer.state", to_freeze ? "FROZEN" : "THAWED");
 }
 
 }  // namespace
@@ -54,8 +48,7 @@ void ThawLeftOver(pid_t init) {
   if (!places.ok()) return;
   for (const CgroupPlace& place : *places) {
     if (!place.own || !IsFrozen({place})) continue;
-    const auto thawed = place.v2() ? Write(place.directory + "/cgroup.freeze", "0")
-                                   : Write(place.directory + "/freezer.state", "THAWED");
+    const auto thawed = Ask(place.directory, place.v2(), /*to_freeze=*/false);
     if (!thawed.ok()) spdlog::error("thaw process {}: {}", init, thawed.error().message);
   }
 }
@@ -84,12 +77,10 @@ Result<bool> Freezer::Frozen() const {
 }
 
 Result<void> Freezer::Freeze(Deadline deadline) {
-  const std::string file = directory_ + (v2_ ? "/cgroup.freeze" : "/freezer.state");
-  const char* word = v2_ ? "1" : "FROZEN";
   asked_ = true;
   // It takes well under a millisecond where nothing forks; look often at first, then seldom.
   auto pause = std::chrono::microseconds(50);
-  for (TRY(Write(file, word)); !TRY(Frozen());) {
+  for (TRY(Ask(directory_, v2_, /*to_freeze=*/true)); !TRY(Frozen());) {
     if (SteadyClock::now() >= deadline) {
       TRY(Thaw());
       return Error{.code = Code::kDeadlineExceeded,
@@ -97,15 +88,14 @@ Result<void> Freezer::Freeze(Deadline deadline) {
     }
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, std::chrono::microseconds(5000));
-    if (!v2_) TRY(Write(file, word));
+    if (!v2_) TRY(Ask(directory_, v2_, /*to_freeze=*/true));
   }
   return {};
 }
 
 Result<void> Freezer::Thaw() {
   if (!std::exchange(asked_, false)) return {};
-  auto thawed = v2_ ? Write(directory_ + "/cgroup.freeze", "0")
-                    : Write(directory_ + "/freezer.state", "THAWED");
+  auto thawed = Ask(directory_, v2_, /*to_freeze=*/false);
   if (!thawed.ok() && thawed.error().code == Code::kNotFound) return {};
   return std::move(thawed).Annotate("thaw the container");
 }

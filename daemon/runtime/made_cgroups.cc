@@ -1,12 +1,11 @@
 #include "daemon/runtime/made_cgroups.h"
 
-#include <fstream>
-
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/base/files.h"
 #include "daemon/base/log.h"
+#include "daemon/runtime/cgroup_file.h"
 #include "daemon/runtime/cgroup_limits.h"
 #include "daemon/runtime/device_filter.h"
 #include "daemon/runtime/refusals.h"
@@ -23,7 +22,7 @@ std::string RootOf(const CgroupPlace& place) {
 void InheritCpus(const std::string& parent, const std::string& directory) {
   for (const char* name : {"/cpuset.cpus", "/cpuset.mems"}) {
     if (const auto text = ReadFile(parent + name); text.ok()) {
-      std::ofstream(directory + name) << *text;
+      static_cast<void>(WriteCgroupFile(directory + name, *text));
     }
   }
 }
@@ -33,7 +32,7 @@ void EnableControllers(const std::string& parent, const CgroupPlace& place) {
   for (const auto& limit : place.limits) {
     const std::string controller = limit.first.substr(0, limit.first.find('.'));
     // What cannot be enabled shows when the limit is set.
-    std::ofstream(parent + "/cgroup.subtree_control") << "+" + controller;
+    static_cast<void>(WriteCgroupFile(parent + "/cgroup.subtree_control", "+" + controller));
   }
 }
 
