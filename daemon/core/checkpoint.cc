@@ -62,7 +62,6 @@ class Checkpointing {
   Result<void> AwaitEnd();
   Result<OperationRecord> RecordSuccess();
   OperationRecord RecordFailure(Error error);
-  OperationRecord Fail(Error error);
 
   const EngineParts& parts_;
   Operation& operation_;
@@ -341,9 +340,7 @@ Result<OperationRecord> Checkpointing::RecordSuccess() {
   const bool runs = request_.options.leave_running;
   TRY(SetState(container.state, runs ? ContainerState::kRunning : ContainerState::kCheckpointed));
   if (!runs) container.ended_us = parts_.clock.Wall();
-  OperationRecord operation = operation_.record();
-  TRY(SetState(operation.state, OperationState::kSucceeded));
-  operation.ended_us = parts_.clock.Wall();
+  OperationRecord operation = TRY(operation_.Succeeded(parts_.clock.Wall()));
   TRY(parts_.inventory.Write(
       parts_.inventory.NewUpdate().Amend(checkpoint_).Put(container).Put(operation)));
   if (!runs) {
@@ -356,16 +353,8 @@ Result<OperationRecord> Checkpointing::RecordSuccess() {
   return operation;
 }
 
-OperationRecord Checkpointing::Fail(Error error) {
-  OperationRecord operation = operation_.record();
-  operation.error = std::move(error).AtStage(operation.stage);
-  operation.state = OperationState::kFailed;
-  operation.ended_us = parts_.clock.Wall();
-  return operation;
-}
-
 OperationRecord Checkpointing::RecordFailure(Error error) {
-  OperationRecord operation = Fail(std::move(error));
+  OperationRecord operation = operation_.Failed(std::move(error), parts_.clock.Wall());
   if (pinned_ && !committed_) {
     // The tree goes on in it.
     if (auto unpinned = parts_.pins.Unpin(checkpoint_.id); !unpinned.ok())
@@ -392,10 +381,7 @@ OperationRecord Checkpointing::RecordFailure(Error error) {
     container.state = ContainerState::kRunning;
     update.Put(container);
   }
-  if (auto written = parts_.inventory.Write(update.Put(operation)); !written.ok()) {
-    spdlog::error("op={} record its failure: {}; the next start will", operation.id,
-                  written.error().message);
-  }
+  LogUnwritten(operation, parts_.inventory.Write(update.Put(operation)));
   parts_.containers.LetGo(container.id);
   return operation;
 }

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "daemon/base/files.h"
-#include "daemon/base/log.h"
 #include "daemon/core/errors.h"
 #include "daemon/core/foreign_images.h"
 #include "daemon/core/json.h"
@@ -34,9 +33,11 @@ bool AnyStartsWith(const std::vector<std::string>& names, std::string_view begin
 Result<std::vector<StdioLink>> ReadStreams(FdRef images) {
   std::vector<StdioLink> links;
   if (!Has(images, kStreams)) return links;
-  const auto list = nlohmann::json::parse(TRY(ReadFileAt(images, kStreams)), nullptr, false);
-  for (std::size_t fd = 0; list.is_array() && fd < std::min<std::size_t>(list.size(), 3); ++fd) {
-    const std::string link = list[fd].is_string() ? list[fd].get<std::string>() : "";
+  const auto list = ParseJson(TRY(ReadFileAt(images, kStreams)), kStreams);
+  if (!list.ok() || !list->is_array()) return links;
+  for (std::size_t fd = 0; fd < std::min<std::size_t>(list->size(), 3); ++fd) {
+    const auto& entry = (*list)[fd];
+    const std::string link = entry.is_string() ? entry.get<std::string>() : "";
     const bool pipe = link.starts_with("pipe:[") && link.ends_with("]");
     const bool socket = link.starts_with("socket:[") && link.ends_with("]");
     const bool known = std::any_of(links.begin(), links.end(),
@@ -161,30 +162,21 @@ class Importing {
     committed_ = true;
     TRY(SetState(checkpoint_.state, CheckpointState::kReady));
     checkpoint_.ready_us = parts_.clock.Wall();
-    OperationRecord operation = operation_.record();
-    TRY(SetState(operation.state, OperationState::kSucceeded));
-    operation.ended_us = parts_.clock.Wall();
+    OperationRecord operation = TRY(operation_.Succeeded(parts_.clock.Wall()));
     TRY(parts_.inventory.Write(parts_.inventory.NewUpdate().Put(checkpoint_).Put(operation)));
     ended_ = std::move(operation);
     return {};
   }
 
   OperationRecord Fail(Error error) {
-    OperationRecord operation = operation_.record();
-    operation.error = std::move(error).AtStage(operation.stage);
-    operation.state = OperationState::kFailed;
-    operation.ended_us = parts_.clock.Wall();
+    OperationRecord operation = operation_.Failed(std::move(error), parts_.clock.Wall());
     if (!recorded_) return operation;
     checkpoint_.state = CheckpointState::kFailed;
     checkpoint_.problem = operation.error.message;
     checkpoint_.stages = operation_.stages();
     if (committed_) static_cast<void>(parts_.images.Remove(checkpoint_.id));
-    const auto written =
-        parts_.inventory.Write(parts_.inventory.NewUpdate().Put(checkpoint_).Put(operation));
-    if (!written.ok()) {
-      spdlog::error("op={} record its failure: {}; the next start will", operation.id,
-                    written.error().message);
-    }
+    LogUnwritten(operation, parts_.inventory.Write(
+                                parts_.inventory.NewUpdate().Put(checkpoint_).Put(operation)));
     return operation;
   }
 

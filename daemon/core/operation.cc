@@ -1,5 +1,6 @@
 #include "daemon/core/operation.h"
 
+#include "daemon/base/log.h"
 #include "daemon/core/errors.h"
 
 namespace crd {
@@ -62,6 +63,21 @@ Result<void> Operation::CheckGoingOn() const {
   return {};
 }
 
+Result<OperationRecord> Operation::Succeeded(WallMicros now) const {
+  OperationRecord ended = record();
+  TRY(SetState(ended.state, OperationState::kSucceeded));
+  ended.ended_us = now;
+  return ended;
+}
+
+OperationRecord Operation::Failed(Error error, WallMicros now) const {
+  OperationRecord ended = record();
+  ended.error = std::move(error).AtStage(ended.stage);
+  ended.state = OperationState::kFailed;
+  ended.ended_us = now;
+  return ended;
+}
+
 void Operation::End(OperationRecord record) {
   {
     const std::lock_guard lock(mutex_);
@@ -112,6 +128,12 @@ void Operation::DropWatcher(bool gave_up) {
     alone = watchers_ == 0 && record_.state == OperationState::kRunning;
   }
   if (gave_up && alone) Cancel();
+}
+
+void LogUnwritten(const OperationRecord& failed, const Result<void>& written) {
+  if (written.ok()) return;
+  spdlog::error("op={} record its failure: {}; the next start will", failed.id,
+                written.error().message);
 }
 
 }  // namespace crd

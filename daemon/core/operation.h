@@ -47,6 +47,9 @@ class Operation {
   [[nodiscard]] std::vector<StageTime> stages() const;
   // OPERATION_CANCELLED or OPERATION_TIMED_OUT once it is to be given up.
   [[nodiscard]] Result<void> CheckGoingOn() const;
+  // The record that it ends with, to be written with whatever else its end changes.
+  [[nodiscard]] Result<OperationRecord> Succeeded(WallMicros now) const;
+  [[nodiscard]] OperationRecord Failed(Error error, WallMicros now) const;
   // `record` is what was written to the inventory.
   void End(OperationRecord record);
 
@@ -77,5 +80,8 @@ class Operation {
   std::uint64_t revision_ = 1;
   int watchers_ = 0;
 };
+
+// Logs that the record of a failure could not be written, if so: the next start will write one.
+void LogUnwritten(const OperationRecord& failed, const Result<void>& written);
 
 }  // namespace crd

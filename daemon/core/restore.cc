@@ -330,9 +330,7 @@ Result<void> Restoring::Adopt(pid_t root) {
 Result<OperationRecord> Restoring::RecordSuccess() {
   TRY(SetState(container_.state, ContainerState::kRunning));
   container_.started_us = parts_.clock.Wall();
-  OperationRecord operation = operation_.record();
-  TRY(SetState(operation.state, OperationState::kSucceeded));
-  operation.ended_us = parts_.clock.Wall();
+  OperationRecord operation = TRY(operation_.Succeeded(parts_.clock.Wall()));
   TRY(parts_.inventory.Write(parts_.inventory.NewUpdate().Put(container_).Put(operation)));
   network_->Keep();
   LetGoOfNetwork();
@@ -359,12 +357,9 @@ void Restoring::KillHalfMade() {
 }
 
 OperationRecord Restoring::RecordFailure(Error error) {
-  OperationRecord operation = operation_.record();
-  operation.error = std::move(error).AtStage(operation.stage);
   KillHalfMade();
   network_.reset();
-  operation.state = OperationState::kFailed;
-  operation.ended_us = parts_.clock.Wall();
+  OperationRecord operation = operation_.Failed(std::move(error), parts_.clock.Wall());
   operation.container_id = {};
   if (recorded_) {
     stdio_.reset();
@@ -375,10 +370,7 @@ OperationRecord Restoring::RecordFailure(Error error) {
     Update update = parts_.inventory.NewUpdate();
     auto written = parts_.reservations.GiveBack(container_.id, update);
     if (written.ok()) written = parts_.inventory.Write(update.Forget(container_.id).Put(operation));
-    if (!written.ok()) {
-      spdlog::error("op={} record its failure: {}; the next start will", operation.id,
-                    written.error().message);
-    }
+    LogUnwritten(operation, written);
   }
   return operation;
 }
