@@ -1,5 +1,10 @@
 #include "store/network_table.h"
 
+#include "store/table.h"
+
+// As for reservations.
+#define SELECT_NETWORK "SELECT name, bridge, subnets, origin, created_us FROM networks "
+
 namespace crd::store {
 namespace {
 
@@ -9,8 +14,19 @@ ON CONFLICT (name) DO UPDATE SET
   bridge = excluded.bridge, subnets = excluded.subnets, origin = excluded.origin,
   created_us = excluded.created_us)sql";
 constexpr std::string_view kDelete = "DELETE FROM networks WHERE name = ?1";
-constexpr std::string_view kAll =
-    "SELECT name, bridge, subnets, origin, created_us FROM networks ORDER BY name";
+constexpr std::string_view kGet = SELECT_NETWORK "WHERE name = ?1";
+constexpr std::string_view kAll = SELECT_NETWORK "ORDER BY name";
+
+struct NetworkTable {
+  using Row = NetworkRow;
+  static Row Read(Columns columns) {
+    return {.name = columns.Text(),
+            .bridge = columns.Text(),
+            .subnets = columns.Text(),
+            .origin = columns.Text(),
+            .created_us = columns.Integer()};
+  }
+};
 
 }  // namespace
 
@@ -32,18 +48,13 @@ Result<void> DeleteNetwork(Database& database, std::string_view name) {
   return statement.Run().Annotate(fmt::format("delete network '{}'", name));
 }
 
+Result<std::optional<NetworkRow>> GetNetwork(Database& database, std::string_view name) {
+  return Find<NetworkTable>(database, kGet, name);
+}
+
 Result<std::vector<NetworkRow>> AllNetworks(Database& database) {
   Statement statement = TRY(database.Prepare(kAll));
-  std::vector<NetworkRow> rows;
-  while (TRY(statement.Step())) {
-    Columns columns(statement);
-    rows.push_back({.name = columns.Text(),
-                    .bridge = columns.Text(),
-                    .subnets = columns.Text(),
-                    .origin = columns.Text(),
-                    .created_us = columns.Integer()});
-  }
-  return rows;
+  return ReadRows<NetworkTable>(statement);
 }
 
 }  // namespace crd::store

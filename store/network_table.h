@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +13,7 @@ namespace crd::store {
 // NETWORK_EXISTS if another network has the bridge.
 Result<void> PutNetwork(Database& database, const NetworkRow& row);
 Result<void> DeleteNetwork(Database& database, std::string_view name);
+Result<std::optional<NetworkRow>> GetNetwork(Database& database, std::string_view name);
 // By name.
 Result<std::vector<NetworkRow>> AllNetworks(Database& database);
 

@@ -137,6 +137,11 @@ Result<std::int64_t> SqliteStore::LastEventSequence() {
   return NewestEvent(*database_);
 }
 
+Result<std::optional<NetworkRow>> SqliteStore::GetNetwork(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  return store::GetNetwork(*database_, name);
+}
+
 Result<std::vector<NetworkRow>> SqliteStore::ListNetworks() {
   const std::lock_guard lock(mutex_);
   return AllNetworks(*database_);

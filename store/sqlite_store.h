@@ -40,6 +40,7 @@ class SqliteStore final : public Store {
   Result<std::vector<EventRow>> ListEvents(std::int64_t sequence, int limit) override;
   Result<std::int64_t> LastEventSequence() override;
 
+  Result<std::optional<NetworkRow>> GetNetwork(std::string_view name) override;
   Result<std::vector<NetworkRow>> ListNetworks() override;
   Result<std::vector<ReservationRow>> ListReservations(
       const Cursor& after, int limit, const std::vector<std::string>& states) override;

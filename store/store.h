@@ -64,6 +64,7 @@ class Store {
   // The sequence number of the newest event ever written, 0 if none.
   virtual Result<std::int64_t> LastEventSequence() = 0;
 
+  virtual Result<std::optional<NetworkRow>> GetNetwork(std::string_view name) = 0;
   // By name; there are few.
   virtual Result<std::vector<NetworkRow>> ListNetworks() = 0;
 

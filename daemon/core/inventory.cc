@@ -229,6 +229,12 @@ Result<std::vector<ContainerId>> Inventory::ListRestores(const CheckpointId& id)
   return ids;
 }
 
+Result<NetworkRecord> Inventory::FindNetwork(std::string_view name) {
+  const auto row = TRY(store_->GetNetwork(name));
+  if (!row.has_value()) return errors::NetworkNotFound(name);
+  return FromRow(*row);
+}
+
 Result<std::vector<NetworkRecord>> Inventory::ListNetworks() {
   return Typed<NetworkRecord>(TRY(store_->ListNetworks()));
 }

@@ -89,6 +89,8 @@ class Inventory {
                                                const std::vector<OperationState>& states);
   Result<std::vector<ContainerId>> ListRestores(const CheckpointId& id);
 
+  // NETWORK_NOT_FOUND.
+  Result<NetworkRecord> FindNetwork(std::string_view name);
   // By name.
   Result<std::vector<NetworkRecord>> ListNetworks();
 

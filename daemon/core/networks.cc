@@ -22,6 +22,12 @@ std::vector<std::string> GatewayAddresses(const NetworkRecord& record) {
   return addresses;
 }
 
+std::vector<std::string> PrefixesOf(const std::vector<Subnet>& subnets) {
+  std::vector<std::string> prefixes;
+  for (const Subnet& subnet : subnets) prefixes.push_back(subnet.prefix);
+  return prefixes;
+}
+
 }  // namespace
 
 Result<NetworkRecord> Networks::Create(const NetworkRequest& request) {
@@ -66,14 +72,7 @@ Result<void> Networks::TakeBridge(const NetworkRequest& request, NetworkRecord& 
   const std::vector<Subnet> own = TRY(SubnetsOf(bridge->addresses));
   if (record.subnets.empty()) {
     if (own.empty()) return errors::SubnetsNeeded(record.bridge);
-    record.subnets = TRY(ParseSubnets(
-        request.name,
-        [&] {
-          std::vector<std::string> prefixes;
-          for (const Subnet& subnet : own) prefixes.push_back(subnet.prefix);
-          return prefixes;
-        }(),
-        request.gateways));
+    record.subnets = TRY(ParseSubnets(request.name, PrefixesOf(own), request.gateways));
   }
   for (Subnet& subnet : record.subnets) {
     const auto same = std::find_if(
@@ -85,13 +84,6 @@ Result<void> Networks::TakeBridge(const NetworkRequest& request, NetworkRecord& 
     }
   }
   return {};
-}
-
-Result<NetworkRecord> Networks::Find(std::string_view name) {
-  for (NetworkRecord& record : TRY(List())) {
-    if (record.name == name) return std::move(record);
-  }
-  return errors::NetworkNotFound(name);
 }
 
 Result<void> Networks::RefuseUsed(const NetworkRecord& record) {

@@ -37,7 +37,7 @@ class Networks {
 
   Result<std::vector<NetworkRecord>> List() { return inventory_.ListNetworks(); }
   // NETWORK_NOT_FOUND.
-  Result<NetworkRecord> Find(std::string_view name);
+  Result<NetworkRecord> Find(std::string_view name) { return inventory_.FindNetwork(name); }
 
   // The network that a port of a bridge belongs to. One that nobody told crd of is recognised: it
   // is put into `update`, under the bridge's name.

@@ -123,6 +123,8 @@ TEST_F(ReservationTest, NetworksAreKeptByNameAndHaveABridgeEach) {
   other.bridge = "br1";
   ASSERT_THAT(store().Write({.networks = {other}}), testing::IsOk());
   EXPECT_THAT(store().ListNetworks().value(), ElementsAre(other, web));
+  EXPECT_EQ(store().GetNetwork("other").value(), other);
+  EXPECT_FALSE(store().GetNetwork("othe").value().has_value());
   ASSERT_THAT(store().Write({.deleted_networks = {"web"}}), testing::IsOk());
   EXPECT_THAT(store().ListNetworks().value(), ElementsAre(other));
 }
