@@ -30,24 +30,26 @@ Result<std::string> CheckedHolder(const std::string& holder) {
                                 fmt::format("use at most {} printable bytes", kMaxHolder));
 }
 
-}  // namespace
-
-Result<ReservationRecord> Reservations::Reserve(const ReserveRequest& request) {
-  const NetworkRecord network = TRY(networks_.Find(request.network));
+// What is asked for. No addresses where any free one will do.
+Result<ReservationRecord> Asked(const ReserveRequest& request, const NetworkRecord& network) {
   ReservationRecord record{.network = network.name, .holder = TRY(CheckedHolder(request.holder))};
   for (const std::string& text : request.addresses) {
-    const std::string address = TRY(CanonicalAddress(text));
-    const Subnet* subnet = FindSubnet(network.subnets, address);
-    if (subnet == nullptr) return errors::AddressOutsideSubnet(address, network);
-    if (const std::string why = WhyNotForUse(*subnet, address); !why.empty())
-      return errors::AddressNotForUse(address, network.name, why);
-    record.addresses.push_back(address);
+    record.addresses.push_back(TRY(CanonicalAddress(text)));
+    TRY(CheckForUse(network, record.addresses.back()));
   }
   if (!request.mac.empty()) record.mac = TRY(CanonicalMac(request.mac));
   if (!request.host_interface.empty()) {
     TRY(net::CheckInterfaceName(request.host_interface));
     record.host_interface = request.host_interface;
   }
+  return record;
+}
+
+}  // namespace
+
+Result<ReservationRecord> Reservations::Reserve(const ReserveRequest& request) {
+  const NetworkRecord network = TRY(networks_.Find(request.network));
+  ReservationRecord record = TRY(Asked(request, network));
   record.id = NewId<ReservationId>();
   if (!request.request_id.empty()) {
     record.id = ReservationId(DigestOf("reserve " + request.request_id).substr(0, kIdLength));
@@ -62,22 +64,18 @@ Result<ReservationRecord> Reservations::Reserve(const ReserveRequest& request) {
   record.created_us = clock_.Wall();
   if (request.reserve_for.count() > 0)
     record.expires_us = record.created_us + request.reserve_for.count();
+  // That somebody took a free address meanwhile is no conflict.
+  const Claims claims{.network = record.network,
+                      .mac = record.mac,
+                      .host_interface = record.host_interface,
+                      .addresses = record.addresses};
   for (int attempt = 1;; ++attempt) {
     if (request.addresses.empty()) record.addresses = TRY(FreeAddresses(network));
     auto written = inventory_.Write(inventory_.NewUpdate().Put(record));
     if (written.ok()) break;
     if (written.error().reason != "RESERVATION_CONFLICT") return std::move(written).error();
-    const Claims claims{.network = record.network,
-                        .mac = record.mac,
-                        .host_interface = record.host_interface,
-                        .addresses = request.addresses};
     const auto holders = TRY(inventory_.FindClaimed(claims));
-    if (!holders.empty())
-      return errors::Held({.network = record.network,
-                           .mac = record.mac,
-                           .host_interface = record.host_interface,
-                           .addresses = record.addresses},
-                          holders.front());
+    if (!holders.empty()) return errors::Held(claims, holders.front());
     if (attempt == kFreeAttempts) return std::move(written).error();
   }
   if (record.expires_us != 0) ScheduleExpiry(record.expires_us);
@@ -100,11 +98,8 @@ Result<Reservations::Answer> Reservations::CheckAddress(const std::string& netwo
                                                         const std::string& text) {
   const NetworkRecord record = TRY(networks_.Find(network));
   const std::string address = TRY(CanonicalAddress(text));
-  const Subnet* subnet = FindSubnet(record.subnets, address);
-  if (subnet == nullptr)
-    return Answer{.why_not = errors::AddressOutsideSubnet(address, record), .holder = {}};
-  if (const std::string why = WhyNotForUse(*subnet, address); !why.empty())
-    return Answer{.why_not = errors::AddressNotForUse(address, record.name, why), .holder = {}};
+  if (auto use = CheckForUse(record, address); !use.ok())
+    return Answer{.why_not = std::move(use).error(), .holder = {}};
   auto holders = TRY(inventory_.FindClaimed(
       {.network = record.name, .mac = "", .host_interface = "", .addresses = {address}}));
   if (holders.empty()) return Answer{};

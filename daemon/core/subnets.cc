@@ -88,10 +88,8 @@ Result<std::vector<Subnet>> ParseSubnets(std::string_view network,
   }
   for (const std::string& text : gateways) {
     const std::string gateway = TRY(CanonicalAddress(text));
+    TRY(CheckForUse(record, gateway));
     const Subnet* subnet = FindSubnet(record.subnets, gateway);
-    if (subnet == nullptr) return errors::AddressOutsideSubnet(gateway, record);
-    if (const std::string why = WhyNotForUse(*subnet, gateway); !why.empty())
-      return errors::AddressNotForUse(gateway, network, why);
     record.subnets[static_cast<std::size_t>(subnet - record.subnets.data())].gateway = gateway;
   }
   return std::move(record.subnets);
@@ -133,6 +131,14 @@ std::string WhyNotForUse(const Subnet& subnet, const std::string& address) {
   if (address == net::AddressText(Edge(prefix, false))) return "the subnet's own";
   if (IsIp4(prefix) && address == net::AddressText(Edge(prefix, true))) return "for broadcasts";
   return "";
+}
+
+Result<void> CheckForUse(const NetworkRecord& network, const std::string& address) {
+  const Subnet* subnet = FindSubnet(network.subnets, address);
+  if (subnet == nullptr) return errors::AddressOutsideSubnet(address, network);
+  if (const std::string why = WhyNotForUse(*subnet, address); !why.empty())
+    return errors::AddressNotForUse(address, network.name, why);
+  return {};
 }
 
 std::string FirstFree(const Subnet& subnet, const std::set<std::string>& taken) {

@@ -32,6 +32,10 @@ const Subnet* FindSubnet(const std::vector<Subnet>& subnets, const std::string& 
 // Why no endpoint may have an address that is in the subnet; empty if one may.
 std::string WhyNotForUse(const Subnet& subnet, const std::string& address);
 
+// Whether an endpoint of the network may have this address, held by somebody or not:
+// ADDRESS_OUTSIDE_SUBNET, ADDRESS_NOT_FOR_USE.
+Result<void> CheckForUse(const NetworkRecord& network, const std::string& address);
+
 // The first address for an endpoint that is not taken; empty if there is none.
 std::string FirstFree(const Subnet& subnet, const std::set<std::string>& taken);
 

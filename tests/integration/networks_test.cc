@@ -123,6 +123,8 @@ TEST_F(Networks, BadReservationsAreRefused) {
   EXPECT_THAT(Reserve("web", {"10.77.0.1"}), FailsBecause("ADDRESS_NOT_FOR_USE"));
   EXPECT_THAT(Reserve("web", {"10.77.0.255"}), FailsBecause("ADDRESS_NOT_FOR_USE"));
   EXPECT_THAT(Reserve("web", {"10.77.0.5/24"}), FailsBecause("ADDRESS_INVALID"));
+  ASSERT_THAT(Reserve("web", {"fd77::5"}), Worked());
+  EXPECT_THAT(Reserve("web", {"FD77:0::5"}), FailsBecause("ADDRESS_HELD"));
   v1::ReserveRequest request;
   request.set_network("web");
   request.set_mac("01:00:00:00:00:05");
