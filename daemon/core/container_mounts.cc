@@ -22,8 +22,8 @@ std::vector<criu::ImageMount> TmpfsInImages(const runtime::SavedContainer& conta
 
 namespace {
 
-// A hard link, which needs no way to the image from whatever root and users CRIU's processes have
-// by then; a relative symbolic one where the images are on another file system.
+// A hard link, which needs no way to the image from whatever root CRIU's processes have by then; a
+// relative symbolic one where the images are on another file system.
 Result<void> LinkImage(FdRef images, FdRef view, const std::string& name,
                        const std::string& target) {
   if (::linkat(images.get(), name.c_str(), view.get(), name.c_str(), 0) == 0) return {};

@@ -22,7 +22,8 @@ std::vector<Obstacle> InspectProcess(const TreeProcess& process, bool may_read_l
 
 // Whether a CRIU started by this process will have CAP_SYS_RESOURCE.
 bool HasCapSysResource();
-// That it may read those of this process, which may be in a user namespace of root's.
+// Whether it may read the limits of this process all the same, as in user namespaces beneath its
+// own: what is in one is refused for that, not for its limits.
 bool MayReadLimitsOf(pid_t pid);
 
 // Sessions and process groups: CRIU gives them back by their numbers, which needs their leaders.
