@@ -38,6 +38,19 @@ void SetOptions(MountEntry& entry, const std::string& options) {
 
 }  // namespace
 
+bool HasOption(const std::string& super_options, std::string_view name) {
+  return ("," + super_options + ",").find(fmt::format(",{},", name)) != std::string::npos;
+}
+
+std::string FindOption(const std::string& super_options, std::string_view name) {
+  std::istringstream list(super_options);
+  const std::string wanted = fmt::format("{}=", name);
+  for (std::string option; std::getline(list, option, ',');) {
+    if (option.starts_with(wanted)) return Unescape(option.substr(wanted.size()));
+  }
+  return "";
+}
+
 std::vector<MountEntry> ParseMountTable(std::string_view text) {
   std::vector<MountEntry> entries;
   std::istringstream lines{std::string(text)};

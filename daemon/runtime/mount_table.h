@@ -30,6 +30,9 @@ struct MountEntry {
 // In the kernel's order: a mount comes after the one that it is on. Lines that are none are
 // skipped.
 std::vector<MountEntry> ParseMountTable(std::string_view text);
+// The value of one of a file system's options, "" if it has none; and whether it is among them.
+std::string FindOption(const std::string& super_options, std::string_view name);
+bool HasOption(const std::string& super_options, std::string_view name);
 // That of a process (0: of crd itself). Any thread.
 Result<std::vector<MountEntry>> ReadMountTable(pid_t pid);
 

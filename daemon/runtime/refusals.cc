@@ -135,6 +135,47 @@ Error ExecedProcess(const RuntimeState& state, pid_t pid, std::string_view comma
           .hint = "it is not part of the container's tree and would be lost: end it first"};
 }
 
+Error RootfsNotOverlay(std::string_view id, std::string_view type) {
+  return {
+      .code = Code::kFailedPrecondition,
+      .reason = "ROOTFS_NOT_OVERLAY",
+      .message = fmt::format("tell what changed in the root of container '{}': it is no overlay "
+                             "({})",
+                             id, type),
+      .hint =
+          "say what it was made of: --rootfs-diff=DIR, with a directory that holds the root as "
+          "it was"};
+}
+
+Error RootfsLayerUnusable(std::string_view id, std::string_view path, const Error& why) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "ROOTFS_LAYER_UNUSABLE",
+          .message = fmt::format("use the upper directory '{}' of the root of container '{}': {}",
+                                 path, id, why.message),
+          .hint =
+              "say what the root was made of: --rootfs-diff=DIR, with a directory that holds it as "
+              "it was",
+          .sys_errno = why.sys_errno};
+}
+
+Error RootfsBaseUnusable(std::string_view id, std::string_view base, const Error& why) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "ROOTFS_BASE_UNUSABLE",
+          .message = fmt::format("compare the root of container '{}' with '{}': {}", id, base,
+                                 why.message),
+          .hint = "give a directory that holds the root as it was before the container ran",
+          .sys_errno = why.sys_errno};
+}
+
+Error RootfsNameReserved(std::string_view path) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "ROOTFS_NAME_RESERVED",
+          .message = fmt::format("save '{}' of the root: in a layer, \".wh.\" begins the names of "
+                                 "what was deleted",
+                                 path),
+          .hint = "rename it, or leave --rootfs-diff out"};
+}
+
 Error RuntimeFailed(Kind kind, std::string_view what, std::string_view words) {
   return {.code = Code::kFailedPrecondition,
           .reason = "RUNTIME_FAILED",
@@ -217,6 +258,15 @@ Error MountUnknown(std::string_view id, std::string_view destination,
                                  destination),
           .hint = possible.empty() ? "leave --mount out"
                                    : fmt::format("what it had: {}", fmt::join(possible, ", "))};
+}
+
+Error RootfsDiffFailed(std::string_view id, std::string_view rootfs, const Error& why) {
+  return {.code = why.code,
+          .reason = "ROOTFS_DIFF_FAILED",
+          .message = fmt::format("lay down the writable layer of container '{}' in '{}': {}", id,
+                                 rootfs, why.message),
+          .hint = "a part of it may be there: make the root anew, or lay it down again",
+          .sys_errno = why.sys_errno};
 }
 
 Error RootGone(std::string_view id, std::string_view rootfs, const Error& why) {

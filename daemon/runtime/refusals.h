@@ -30,6 +30,13 @@ Error NestedCgroup(const RuntimeState& state, std::string_view directory);
 Error NoCgroup(const RuntimeState& state);
 Error ExecedProcess(const RuntimeState& state, pid_t pid, std::string_view command);
 
+// Dumping: the writable layer.
+Error RootfsNotOverlay(std::string_view id, std::string_view type);
+// `path`: of the overlay's upper directory.
+Error RootfsLayerUnusable(std::string_view id, std::string_view path, const Error& why);
+Error RootfsBaseUnusable(std::string_view id, std::string_view base, const Error& why);
+Error RootfsNameReserved(std::string_view path);
+
 // Importing. `words`: the runtime's own.
 Error RuntimeFailed(Kind kind, std::string_view what, std::string_view words);
 
@@ -44,6 +51,7 @@ Error CgroupManaged(std::string_view id);
 Error CgroupBusy(std::string_view id, std::string_view directory, pid_t pid);
 Error MountUnknown(std::string_view id, std::string_view destination,
                    const std::vector<std::string>& possible);
+Error RootfsDiffFailed(std::string_view id, std::string_view rootfs, const Error& why);
 Error RootGone(std::string_view id, std::string_view rootfs, const Error& why);
 Error MountSourceGone(std::string_view id, std::string_view mountpoint, std::string_view source);
 Error MountpointUnusable(std::string_view id, std::string_view mountpoint, const Error& why);
