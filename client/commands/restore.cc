@@ -229,6 +229,18 @@ void AddContainerOptions(CLI::App& app, const std::shared_ptr<Args>& args) {
       ->option_text("/CGROUP");
 }
 
+void AddRootfsDiff(CLI::App& app, const std::shared_ptr<Args>& args) {
+  CLI::Option* lay_down = app.add_flag_callback(
+      "--rootfs-diff", [args] { args->request.set_rootfs_diff(v1::ROOTFS_DIFF_MODE_LAY_DOWN); },
+      "First lay what changed in the container's root down in its root, which was made anew. That\n"
+      "is done in any case with --bundle, if the checkpoint holds it");
+  app.add_flag_callback(
+         "--no-rootfs-diff",
+         [args] { args->request.set_rootfs_diff(v1::ROOTFS_DIFF_MODE_LEAVE_OUT); },
+         "Leave the root of another bundle as it is, too")
+      ->excludes(lay_down);
+}
+
 }  // namespace
 
 void AddRestore(CLI::App& app, Command& chosen) {
@@ -264,6 +276,7 @@ void AddRestore(CLI::App& app, Command& chosen) {
       ->option_text("OLD=NEW");
   AddOutputOptions(app, args);
   AddContainerOptions(app, args);
+  AddRootfsDiff(app, args);
   app.footer(
       "Prints the container's id (not with --inherit-stdio and --wait together: stdout is the\n"
       "tree's own then). With --wait, crctl exits with the tree's exit status, or with 128 + the\n"
@@ -273,6 +286,7 @@ void AddRestore(CLI::App& app, Command& chosen) {
       "  crctl restore 4f2a --name web2 --tcp-close --pidfile /run/web2.pid\n"
       "  crctl restore 4f2a --network netns=/run/netns/web\n"
       "  crctl restore 4f2a --tcp-close --map 10.77.0.5=10.77.0.6 --map br0=br1\n"
+      "  crctl restore 4f2a --bundle /srv/fresh-bundle --name web2\n"
       "  crctl restore 4f2a --wait --inherit-stdio");
   app.callback(
       [args, &chosen] { chosen = [args](Session& session) { return Run(session, *args); }; });

@@ -101,6 +101,12 @@ std::string Describe(const v1::Checkpoint& checkpoint) {
   details.Add("size", FormatSize(checkpoint.size_bytes()));
   details.Add("directory", checkpoint.directory());
   details.Add("options", fmt::format("{}", fmt::join(DumpFlags(checkpoint.options()), " ")));
+  if (checkpoint.has_rootfs_diff()) {
+    const v1::RootfsDiff& diff = checkpoint.rootfs_diff();
+    details.Add("rootfs diff", fmt::format("{}, {}", FormatSize(diff.size_bytes()),
+                                           diff.base().empty() ? "what its overlay held"
+                                                               : "against " + diff.base()));
+  }
   details.Add("network", Network(checkpoint.network()));
   std::vector<std::string> reservations;
   for (const v1::Reservation& reservation : checkpoint.reservations())

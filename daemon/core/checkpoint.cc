@@ -50,6 +50,7 @@ class Checkpointing {
 
  private:
   Result<void> Prepare();
+  Result<void> OpenRootfs();
   Result<void> Record();
   Result<void> Dump();
   Result<void> OnStage(criu::DumpStage stage);
@@ -118,11 +119,19 @@ Result<void> Checkpointing::Prepare() {
       preflight_->memory_bytes + kImagesBase + kImagesPerProcess * pids.size();
   const std::uint64_t free = TRY(parts_.images.FreeBytes());
   if (free < needed) return errors::NoRoom(needed, free, parts_.images.path());
+  TRY(OpenRootfs());
   TRY(operation_.CheckGoingOn());
   if (inspected.execed.empty()) return {};
   // Last: what is refused has changed nothing.
   return runtime::EndExeced(preflight_->tree.root().pid, inspected.execed,
                             std::min(operation_.deadline(), SteadyClock::now() + kEndPatience));
+}
+
+Result<void> Checkpointing::OpenRootfs() {
+  if (!request_.rootfs_diff) return {};
+  if (!dump_) return errors::RootfsDiffOfTree(target_->root.pid());
+  return dump_->OpenRootfs(target_->root.pid(), *request_.rootfs_diff,
+                           [this] { return operation_.CheckGoingOn(); });
 }
 
 Result<void> Checkpointing::Record() {
@@ -235,6 +244,13 @@ Result<void> Checkpointing::OnStage(criu::DumpStage stage) {
                   [](const StdioLink& link) { return link.kind == StdioLink::Kind::kTerminal; });
   if (has_terminal) TRY(criu::ForgetTerminalSessions(staged_->images()));
   if (dump_) TRY(dump_->SaveMounts(checkpoint_.pid, staged_->images()));
+  if (dump_ && dump_->saves_rootfs()) {
+    operation_.Enter("rootfs");
+    auto saved = dump_->SaveRootfs(staged_->images(), [this] { return operation_.CheckGoingOn(); });
+    if (!saved.ok() && saved.error().code == Code::kResourceExhausted)
+      return errors::ImagesUnwritable(parts_.images.path(), saved.error());
+    TRY(std::move(saved));
+  }
   if (request_.options.link_remap)
     remapped_ = TRY(TakeLinkRemaps(staged_->work(), checkpoint_.id, staged_->images()));
   return request_.options.leave_running ? Result<void>() : Commit();

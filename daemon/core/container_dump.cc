@@ -33,6 +33,13 @@ Result<ContainerDump> ContainerDump::Prepare(runtime::SavedContainer container,
   return ContainerDump(std::move(container), std::move(streams), std::move(freezer));
 }
 
+Result<void> ContainerDump::OpenRootfs(pid_t init, const std::string& base,
+                                       const GoingOn& going_on) {
+  rootfs_.emplace(TRY(runtime::RootfsDiff::Open(init, container_.id, base, going_on)));
+  container_.layer = {.base = base};
+  return {};
+}
+
 Result<void> ContainerDump::ApplyTo(criu::DumpRequest& request) const {
   for (std::string& external : runtime::ExternalForDump(container_)) {
     request.external.push_back(std::move(external));
@@ -63,6 +70,11 @@ void ContainerDump::Thaw() {
 Result<void> ContainerDump::SaveMounts(pid_t init, FdRef images) const {
   TRY(runtime::SaveTmpfs(init, container_.mounts, images));
   return criu::MakeMountsInternal(images, TmpfsInImages(container_));
+}
+
+Result<void> ContainerDump::SaveRootfs(FdRef images, const GoingOn& going_on) {
+  return rootfs_->Write(images, going_on)
+      .Annotate(fmt::format("save what changed in the root of container '{}'", container_.id));
 }
 
 Result<void> ContainerDump::WriteStreams(FdRef images) const {

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "daemon/base/result.h"
 #include "daemon/criu/criu.h"
 #include "daemon/runtime/freezer.h"
+#include "daemon/runtime/rootfs_diff.h"
 #include "daemon/runtime/saved_container.h"
 
 namespace crd {
@@ -18,6 +20,9 @@ class ContainerDump {
   // `streams`: where descriptors 0, 1 and 2 of its init lead.
   static Result<ContainerDump> Prepare(runtime::SavedContainer container,
                                        std::vector<std::string> streams);
+
+  // Finds what tells what changed in its root, for SaveRootfs(). Fails as runtime::RootfsDiff does.
+  Result<void> OpenRootfs(pid_t init, const std::string& base, const GoingOn& going_on);
 
   // Sets what CRIU must know of mounts, namespaces and cgroup. kNotFound if a namespace has gone.
   Result<void> ApplyTo(criu::DumpRequest& request) const;
@@ -32,6 +37,10 @@ class ContainerDump {
   // In kPostDump: saves what crd saves itself, so that the images are those that CRIU alone would
   // have made.
   [[nodiscard]] Result<void> SaveMounts(pid_t init, FdRef images) const;
+
+  // Likewise: what changed in its root, if that was asked for.
+  [[nodiscard]] bool saves_rootfs() const { return rootfs_.has_value(); }
+  [[nodiscard]] Result<void> SaveRootfs(FdRef images, const GoingOn& going_on);
 
   // Adds what `runc restore` and `crun restore` need beside CRIU's images.
   [[nodiscard]] Result<void> WriteStreams(FdRef images) const;
@@ -48,6 +57,7 @@ class ContainerDump {
   runtime::SavedContainer container_;
   std::vector<std::string> streams_;
   runtime::Freezer freezer_;
+  std::optional<runtime::RootfsDiff> rootfs_;
   std::chrono::microseconds freezing_{0};
 };
 

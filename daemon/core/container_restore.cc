@@ -13,6 +13,7 @@
 #include "daemon/base/proc.h"
 #include "daemon/core/errors.h"
 #include "daemon/core/process_tree.h"
+#include "daemon/runtime/layer.h"
 #include "daemon/runtime/mount_flags.h"
 #include "daemon/runtime/refusals.h"
 #include "daemon/runtime/retarget.h"
@@ -68,6 +69,12 @@ Result<void> MoveAll(const Cgroup& from, const std::string& directory) {
   return {};
 }
 
+Result<bool> LaysLayerDown(const runtime::SavedContainer& container, LayerUse use, bool elsewhere) {
+  if (use == LayerUse::kLayDown && !container.layer) return errors::RootfsDiffMissing(container.id);
+  return use == LayerUse::kLayDown ||
+         (use == LayerUse::kDefault && elsewhere && container.layer.has_value());
+}
+
 }  // namespace
 
 Result<ContainerRestore> ContainerRestore::Open(runtime::SavedContainer container,
@@ -77,6 +84,7 @@ Result<ContainerRestore> ContainerRestore::Open(runtime::SavedContainer containe
   const bool renamed = !name.empty() && name != container.id;
   const bool moved = !choice.bundle.empty() || !choice.cgroup_parent.empty();
   std::vector<runtime::CgroupPlace> old_cgroups = container.cgroups;
+  const std::string old_bundle = container.bundle;
   container = TRY(runtime::Retarget(std::move(container), {.id = name,
                                                            .bundle = choice.bundle,
                                                            .mounts = choice.mounts,
@@ -86,8 +94,11 @@ Result<ContainerRestore> ContainerRestore::Open(runtime::SavedContainer containe
   for (const runtime::CgroupPlace& place : container.cgroups) {
     if (place.own) TRY(CheckCgroup(container, place));
   }
+  const bool lays_down =
+      TRY(LaysLayerDown(container, choice.layer, container.bundle != old_bundle));
   ContainerRestore restore(std::move(container), std::move(old_cgroups), std::move(record));
   restore.renamed_ = renamed;
+  restore.lays_layer_down_ = lays_down;
   TRY(restore.OpenNamespaces());
   return restore;
 }
@@ -106,6 +117,34 @@ Result<void> ContainerRestore::OpenNamespaces() {
     if (joined.type == "cgroup") cgroup_namespace_ = std::move(opened);
   }
   return {};
+}
+
+Result<void> ContainerRestore::LayDownLayer(FdRef images, const GoingOn& going_on) {
+  const auto root = OpenDirectory(container_.rootfs);
+  if (!root.ok()) {
+    return runtime::refusal::RootGone(container_.id, container_.rootfs, root.error());
+  }
+  const UniqueFd file = TRY(OpenRegularAt(images, std::string(runtime::kLayerFile)));
+  laid_down_ = true;
+  auto laid = runtime::LayDown(file.ref(), root->ref(), going_on);
+  // Who stopped it is told so.
+  TRY(going_on());
+  if (laid.ok()) return laid;
+  return runtime::refusal::RootfsDiffFailed(container_.id, container_.rootfs, laid.error());
+}
+
+Error ContainerRestore::Explained(Error error) const {
+  std::string also;
+  if (laid_down_ && error.reason != "ROOTFS_DIFF_FAILED") {
+    also = fmt::format("the writable layer is in '{}' already; to lay it down again does no harm",
+                       container_.rootfs);
+  } else if (container_.layer && !lays_layer_down_ &&
+             (error.reason == "FILE_CHANGED" || error.reason == "FILE_MISSING")) {
+    also = "if its root was made anew: --rootfs-diff lays down what the checkpoint holds of it";
+  }
+  if (also.empty()) return error;
+  error.hint = error.hint.empty() ? also : error.hint + "; " + also;
+  return error;
 }
 
 Result<void> ContainerRestore::Prepare(std::string directory) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/base/cgroup.h"
+#include "daemon/base/going_on.h"
 #include "daemon/base/ids.h"
 #include "daemon/base/result.h"
 #include "daemon/core/console.h"
@@ -25,8 +26,8 @@ namespace crd {
 class ContainerRestore {
  public:
   // `name`: the runtime's id for it; empty: the one that it had. What is in the way, found without
-  // changing anything: what runtime::Retarget() and RuntimeRecord::Open() refuse, CGROUP_GONE,
-  // CGROUP_BUSY, NAMESPACE_GONE.
+  // changing anything: ROOTFS_DIFF_MISSING, what runtime::Retarget() and RuntimeRecord::Open()
+  // refuse, CGROUP_GONE, CGROUP_BUSY, NAMESPACE_GONE.
   static Result<ContainerRestore> Open(runtime::SavedContainer container,
                                        const ContainerChoice& choice = {},
                                        const std::string& name = "");
@@ -36,6 +37,11 @@ class ContainerRestore {
 
   // It had joined a pid namespace, which its pids must be free in.
   [[nodiscard]] bool shares_pids() const { return pids_.valid(); }
+
+  // Lays what changed in its root down in the root that it is to have, if the checkpoint holds that
+  // and it is to be: in another bundle, or where it was asked for. ROOTFS_GONE, ROOTFS_DIFF_FAILED.
+  [[nodiscard]] bool lays_layer_down() const { return lays_layer_down_; }
+  Result<void> LayDownLayer(FdRef images, const GoingOn& going_on);
 
   // Mounts the root on this directory, which is made, and makes cgroups that are not there:
   // ROOTFS_GONE, MOUNT_SOURCE_GONE, MOUNTPOINT_UNUSABLE, CGROUP_UNUSABLE.
@@ -64,6 +70,8 @@ class ContainerRestore {
   // it belongs) into the cgroup2 that it had, tells the runtime and hands the console over.
   [[nodiscard]] Result<void> Adopt(const ProcessIdentity& root, const Cgroup* made_for_restore,
                                    Children& children);
+  // Says what became of the root with an error that the restore ends with.
+  [[nodiscard]] Error Explained(Error error) const;
   // Tells the runtime that nothing came of it.
   void Undo();
   // What was made for it is its own now; cgroups that it has left are removed.
@@ -84,6 +92,8 @@ class ContainerRestore {
   runtime::SavedContainer container_;              // as it is to be
   std::vector<runtime::CgroupPlace> old_cgroups_;  // where it was
   bool renamed_ = false;                           // another container, beside the old one
+  bool lays_layer_down_ = false;
+  bool laid_down_ = false;  // or a part of it
   runtime::RuntimeRecord record_;
   UniqueFd pids_;  // that it had joined
   UniqueFd cgroup_namespace_;

@@ -264,6 +264,25 @@ Error ConsoleNotStdio(const CheckpointId& id) {
           .hint = "use --console-socket or --log"};
 }
 
+Error RootfsDiffOfTree(pid_t pid) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "ROOTFS_DIFF_OF_TREE",
+          .message = fmt::format("process {} is no container's, and has no root of its own", pid),
+          .hint = "leave --rootfs-diff out: it is for containers of runc and crun"};
+}
+
+Error RootfsDiffMissing(std::string_view container) {
+  return {
+      .code = Code::kFailedPrecondition,
+      .reason = "ROOTFS_DIFF_MISSING",
+      .message = fmt::format("the checkpoint of container '{}' does not hold what changed in its "
+                             "root",
+                             container),
+      .hint =
+          "leave --rootfs-diff out, and give it the root that it had; `crctl checkpoint "
+          "--rootfs-diff` makes checkpoints that hold it"};
+}
+
 Error NotAContainer(const CheckpointId& id) {
   return {.code = Code::kFailedPrecondition,
           .reason = "NOT_A_CONTAINER",

@@ -54,6 +54,7 @@ Error ImagesDamaged(const CheckpointId& id, const std::vector<std::string>& dama
 // CRIU and the tree.
 Error CriuUnusable(std::string_view path, std::string_view problem);
 // One refusal for all that is in the way; with a single obstacle, that one.
+Error RootfsDiffOfTree(pid_t pid);
 Error CannotBeDumped(const std::vector<Obstacle>& obstacles);
 
 // A restore's conflicts.
@@ -65,6 +66,7 @@ Error ConsoleSocketUnusable(std::string_view path, const Error& why);
 Error NoConsole(const CheckpointId& id);
 Error ConsoleNotStdio(const CheckpointId& id);
 Error NotAContainer(const CheckpointId& id);
+Error RootfsDiffMissing(std::string_view container);
 Error TcpNotAllowed(const CheckpointId& id);
 // --network, for a tree that shared the host's network.
 Error NetworkNotItsOwn(const CheckpointId& id);

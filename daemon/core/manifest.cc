@@ -3,6 +3,7 @@
 #include "daemon/core/digest.h"
 #include "daemon/core/json.h"
 #include "daemon/core/network_json.h"
+#include "daemon/runtime/layer.h"
 
 namespace crd {
 namespace {
@@ -116,6 +117,15 @@ std::uint64_t Manifest::TotalBytes() const {
   std::uint64_t total = 0;
   for (const ManifestFile& file : files) total += file.size;
   return total;
+}
+
+std::optional<StoredLayer> Manifest::Layer() const {
+  if (!container || !container->layer) return std::nullopt;
+  StoredLayer layer{.base = container->layer->base};
+  for (const ManifestFile& file : files) {
+    if (file.name == runtime::kLayerFile) layer.size = file.size;
+  }
+  return layer;
 }
 
 std::string Serialize(const Manifest& manifest) {

@@ -26,6 +26,12 @@ struct ManifestFile {
   bool operator==(const ManifestFile&) const = default;
 };
 
+// What had changed in a container's root (runtime/layer.h).
+struct StoredLayer {
+  std::string base;        // that the root was compared with; empty: its overlay told
+  std::uint64_t size = 0;  // on disk
+};
+
 struct Manifest {
   CheckpointRecord checkpoint;  // identity, options, versions; not its state
   std::vector<StdioLink> stdio;
@@ -37,6 +43,7 @@ struct Manifest {
   std::vector<OpenSocket> sockets;
 
   [[nodiscard]] std::uint64_t TotalBytes() const;
+  [[nodiscard]] std::optional<StoredLayer> Layer() const;
 };
 
 std::string Serialize(const Manifest& manifest);

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -50,6 +51,9 @@ struct CheckpointRequest {
   // What keeps the addresses of a tree with a network namespace of its own, and for how long.
   Keeping keeping = Keeping::kHold;
   std::chrono::microseconds reserve_for{0};  // 0: as long as the checkpoint is there
+  // Of a container, also what changed in its root since it was as in this directory, absolute;
+  // empty: what its overlay says.
+  std::optional<std::string> rootfs_diff;
 };
 
 // On whose behalf a file is opened.
@@ -85,6 +89,13 @@ struct NetworkChoice {
   std::map<std::string, std::string> changes;  // of what is built: see core/network_changes.h
 };
 
+// Whether the writable layer that a checkpoint holds is laid down in the container's root.
+enum class LayerUse {
+  kDefault,  // as kLayDown in another bundle, else as kLeaveOut
+  kLayDown,
+  kLeaveOut,
+};
+
 // How a container of a runtime's comes back, where it is not to be as it was.
 struct ContainerChoice {
   std::string console_socket;  // absolute; empty: its console goes to the log
@@ -93,9 +104,11 @@ struct ContainerChoice {
   // Sources of mounts by their destinations.
   std::vector<std::pair<std::string, std::string>> mounts;
   std::string cgroup_parent;  // empty: the cgroups that it had
+  LayerUse layer = LayerUse::kDefault;
 
   [[nodiscard]] bool empty() const {
-    return console_socket.empty() && bundle.empty() && mounts.empty() && cgroup_parent.empty();
+    return console_socket.empty() && bundle.empty() && mounts.empty() && cgroup_parent.empty() &&
+           layer == LayerUse::kDefault;
   }
 };
 

@@ -51,6 +51,7 @@ class Restoring {
   Result<void> ClaimPids();
   Result<void> AwaitOldRoot();
   Result<void> Record();
+  Result<void> LayDownLayer();
   [[nodiscard]] bool IsToOwnNetwork() const;
   Result<void> ClaimEndpoints(Update& update);
   void LetGoOfNetwork();
@@ -192,6 +193,7 @@ Result<void> Restoring::Record() {
     const std::string log =
         TRY(container_restore_->OpenConsole(checkpoint_.id, request_, directory + "/output.log"));
     if (!log.empty()) container_.log_path = log;
+    TRY(LayDownLayer());
     TRY(container_restore_->Prepare(directory + "/root"));
     TRY(container_restore_->MakeMounts(stored_->images.ref(),
                                        parts_.images.Path(checkpoint_.id) + "/images",
@@ -203,6 +205,14 @@ Result<void> Restoring::Record() {
   update.Put(container_).Put(operation_.record()).SyncWithNext();
   TRY(ClaimEndpoints(update));
   return parts_.inventory.Write(update);
+}
+
+// Before anything is mounted for it: mountpoints may be in what is laid down.
+Result<void> Restoring::LayDownLayer() {
+  if (!container_restore_->lays_layer_down()) return {};
+  operation_.Enter("rootfs");
+  return container_restore_->LayDownLayer(stored_->images.ref(),
+                                          [this] { return operation_.CheckGoingOn(); });
 }
 
 // Elsewhere it has addresses of somebody else's choice, and its own stay the checkpoint's.
@@ -357,6 +367,7 @@ void Restoring::KillHalfMade() {
 }
 
 OperationRecord Restoring::RecordFailure(Error error) {
+  if (container_restore_) error = container_restore_->Explained(std::move(error));
   KillHalfMade();
   network_.reset();
   OperationRecord operation = operation_.Failed(std::move(error), parts_.clock.Wall());

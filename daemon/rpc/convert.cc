@@ -222,6 +222,13 @@ v1::InfoResponse ToProto(const EngineInfo& info) {
   return message;
 }
 
+v1::RootfsDiff ToProto(const StoredLayer& layer) {
+  v1::RootfsDiff message;
+  message.set_base(ValidUtf8(layer.base));
+  message.set_size_bytes(layer.size);
+  return message;
+}
+
 v1::RuntimeContainer ToProto(const RuntimeContainer& container) {
   v1::RuntimeContainer message;
   message.set_id(ValidUtf8(container.id));

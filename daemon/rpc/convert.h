@@ -8,6 +8,7 @@
 
 #include "daemon/core/engine.h"
 #include "daemon/core/inventory.h"
+#include "daemon/core/manifest.h"
 #include "daemon/core/operation.h"
 #include "daemon/core/preflight.h"
 #include "daemon/core/records.h"
@@ -31,6 +32,7 @@ v1::Event ToProto(const Event& event);
 v1::Obstacle ToProto(const Obstacle& obstacle);
 v1::Obstacle ToProto(const Damage& damage);
 v1::InfoResponse ToProto(const EngineInfo& info);
+v1::RootfsDiff ToProto(const StoredLayer& layer);
 v1::RuntimeContainer ToProto(const RuntimeContainer& container);
 
 // At most `kMaxErrorBytes` serialised: an error travels in HTTP/2 trailers, of which gRPC (1.51)

@@ -54,6 +54,7 @@ grpc::Status ListService::GetCheckpoint(grpc::ServerContext* context, const v1::
     if (const auto manifest = engine_.FindManifest(record.id)) {
       if (manifest->network) *response->mutable_network() = ToProto(*manifest->network);
       for (const OpenSocket& socket : manifest->sockets) *response->add_sockets() = ToProto(socket);
+      if (const auto layer = manifest->Layer()) *response->mutable_rootfs_diff() = ToProto(*layer);
     }
     for (const auto& held : TRY(engine_.inventory().ListReservationsOf(record.id))) {
       if (IsLive(held.state)) *response->add_reservations() = ToProto(held);

@@ -139,6 +139,9 @@ Result<CheckpointRequest> Parse(const v1::CheckpointRequest& message) {
                             .kill_exec = message.kill_exec(),
                             .timeout = TRY(ParseTimeout(message.timeout_us())),
                             .reserve_for = TRY(ParseReserveFor(message.reserve_for_us()))};
+  if (message.has_rootfs_diff()) {
+    request.rootfs_diff = TRY(ParsePath(message.rootfs_diff().base(), "a root's base"));
+  }
   if (message.network_keeping() == v1::NETWORK_KEEPING_RELEASE) request.keeping = Keeping::kRelease;
   switch (message.target_case()) {
     case v1::CheckpointRequest::kPid:
@@ -201,6 +204,8 @@ Result<ContainerChoice> ParseContainerChoice(const v1::RestoreRequest& message) 
       .bundle = TRY(ParsePath(message.bundle(), "a bundle")),
       .mounts = {},
       .cgroup_parent = TRY(ParsePath(message.cgroup_parent(), "a cgroup"))};
+  if (message.rootfs_diff() == v1::ROOTFS_DIFF_MODE_LAY_DOWN) choice.layer = LayerUse::kLayDown;
+  if (message.rootfs_diff() == v1::ROOTFS_DIFF_MODE_LEAVE_OUT) choice.layer = LayerUse::kLeaveOut;
   for (const v1::MountSource& mount : message.mounts()) {
     if (mount.destination().empty() || mount.source().empty()) {
       return errors::InvalidRequest("a mount lacks its destination or its source",

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "daemon/runtime/libarchive.h"
@@ -13,6 +14,25 @@ namespace crd::runtime {
 namespace {
 
 constexpr std::int64_t kBlock = std::int64_t{kArchiveBlock};
+
+// What holes hold: in big pieces, for a file may have a hole of many TiB. Takes no memory.
+class Zeros {
+ public:
+  static constexpr std::int64_t kSize = std::int64_t{1} << 30;
+  Zeros()
+      : data_(::mmap(nullptr, kSize, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                     0)) {}
+  Zeros(const Zeros&) = delete;
+  Zeros& operator=(const Zeros&) = delete;
+  ~Zeros() {
+    if (valid()) ::munmap(data_, kSize);
+  }
+  [[nodiscard]] bool valid() const { return data_ != MAP_FAILED; }
+  [[nodiscard]] const char* data() const { return static_cast<const char*>(data_); }
+
+ private:
+  void* data_;
+};
 
 Result<void> PutTarget(FdRef directory, const std::string& name, archive_entry* entry) {
   std::string target(kArchiveBlock, '\0');
@@ -44,7 +64,7 @@ struct ArchiveWriter::Parts {
       ::archive_entry_linkresolver_new()};
   GoingOn going_on;
   std::string block = std::string(kArchiveBlock, '\0');
-  const std::string zeros = std::string(kArchiveBlock, '\0');
+  const Zeros zeros;
 };
 
 Result<void> ArchiveWriter::Parts::Fill(FdRef directory, const std::string& name,
@@ -72,19 +92,19 @@ Result<void> ArchiveWriter::Parts::Fill(FdRef directory, const std::string& name
 Result<void> ArchiveWriter::Parts::PutContent(archive_entry* entry, FdRef file,
                                               const std::string& path) {
   const std::int64_t size = ::archive_entry_size(entry);
-  std::int64_t hole_end = 0;
+  std::int64_t hole_until = 0;
   for (std::int64_t at = 0; at < size;) {
-    if (at >= hole_end) {
+    if (at >= hole_until) {
       const off_t data = ::lseek(file.get(), at, SEEK_DATA);
-      hole_end = data >= 0 ? data : (errno == ENXIO ? size : at);
+      hole_until = data >= 0 ? data : (errno == ENXIO ? size : at);
     }
-    std::int64_t got = std::min(kBlock, std::min(hole_end, size) - at);
+    std::int64_t got = std::min(Zeros::kSize, std::min(hole_until, size) - at);
     const char* from = zeros.data();
     if (got <= 0) {
       from = block.data();
       got = ::pread(file.get(), block.data(), static_cast<std::size_t>(std::min(kBlock, size - at)),
                     at);
-      hole_end = at + got;
+      hole_until = at + got;
     }
     if (got < 0) return Error::Errno("read '{}'", path);
     if (got == 0) break;
@@ -92,7 +112,7 @@ Result<void> ArchiveWriter::Parts::PutContent(archive_entry* entry, FdRef file,
       return Problem(out.get(), "archive " + path);
     }
     at += got;
-    if (at % (kBlock * 16) == 0) TRY(going_on());
+    TRY(going_on());
   }
   return {};
 }
@@ -113,6 +133,7 @@ Result<ArchiveWriter> ArchiveWriter::Open(FdRef file, Compression compression, G
   ::archive_read_disk_set_behavior(parts->disk.get(), ARCHIVE_READDISK_NO_FFLAGS);
   ::archive_entry_linkresolver_set_strategy(parts->links.get(), ::archive_format(out));
   parts->going_on = std::move(going_on);
+  if (!parts->zeros.valid()) return Error::Errno("map zeros");
   if (::archive_write_open_fd(out, file.get()) != ARCHIVE_OK) {
     return Problem(out, "begin an archive");
   }

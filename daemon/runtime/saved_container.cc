@@ -110,6 +110,7 @@ json ToJson(const SavedContainer& container) {
   for (const JoinedNamespace& joined : container.joined) {
     object["joined"].push_back({{"type", joined.type}, {"path", joined.path}});
   }
+  if (container.layer) object["rootfs_diff"] = {{"base", container.layer->base}};
   return object;
 }
 
@@ -130,6 +131,10 @@ Result<SavedContainer> SavedContainerFromJson(const json& object) {
                            .console = TRY(Flag(object, "console")),
                            .own_cgroups = TRY(Flag(object, "own_cgroups"))};
   TRY(ReadStateFiles(object, container));
+  if (object.contains("rootfs_diff")) {
+    const json* layer = TRY(Object(object, "rootfs_diff"));
+    container.layer = SavedLayer{.base = TRY(Text(*layer, "base"))};
+  }
   for (const json& item : *TRY(Objects(object, "joined"))) {
     container.joined.push_back({.type = TRY(Text(item, "type")), .path = TRY(Text(item, "path"))});
   }

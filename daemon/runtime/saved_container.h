@@ -49,6 +49,12 @@ struct JoinedNamespace {
   bool operator==(const JoinedNamespace&) const = default;
 };
 
+// What had changed in its root is in the images, too (layer.h).
+struct SavedLayer {
+  std::string base;  // that the root was compared with; empty: its overlay told
+  bool operator==(const SavedLayer&) const = default;
+};
+
 // All that a restore needs to know of a container besides CRIU's images, as values. Kept in the
 // checkpoint's manifest: the bundle may have changed since.
 struct SavedContainer {
@@ -69,6 +75,7 @@ struct SavedContainer {
   // What the runtime keeps of it, by file name, in its state directory: its state, and crun's copy
   // of config.json. Empty if no runtime is to be kept in step.
   std::map<std::string, std::string> state_files;
+  std::optional<SavedLayer> layer;
   bool operator==(const SavedContainer&) const = default;
 };
 

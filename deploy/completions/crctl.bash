@@ -57,14 +57,14 @@ _crctl() {
   case $command in
     '') options="$options --version $commands" ;;
     checkpoint)
-      options="$options --pid --name --runtime --root --force --kill-exec --network-mode --reserve-for $dump" containers=yes
+      options="$options --pid --name --runtime --root --force --kill-exec --rootfs-diff --network-mode --reserve-for $dump" containers=yes
       if [ "$prev" = --network-mode ]; then
         mapfile -t COMPREPLY < <(compgen -W 'hold release' -- "$cur")
         return
       fi ;;
     restore)
       options="$options --name --wait --tcp-established --tcp-close --network --map --log --inherit-stdio --pidfile
-        --bundle --mount --cgroup-parent --console-socket"
+        --bundle --mount --cgroup-parent --console-socket --rootfs-diff --no-rootfs-diff"
       checkpoints=yes ;;
     list | ls) options="$options --all --quiet" ;;
     ps) options="$options --all --quiet --runtime --root" ;;

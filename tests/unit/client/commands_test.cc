@@ -116,6 +116,8 @@ TEST_F(Commands, ShowTellsEverythingAboutACheckpoint) {
     stage.set_stage("dump");
     stage.set_micros(13'400);
     checkpoint.add_restored_container_ids("77c0");
+    checkpoint.mutable_rootfs_diff()->set_base("/srv/base");
+    checkpoint.mutable_rootfs_diff()->set_size_bytes(3U << 20U);
     return Status::OK;
   };
   const Outcome outcome = Run({"show", "before-upgrade"});
@@ -123,7 +125,7 @@ TEST_F(Commands, ShowTellsEverythingAboutACheckpoint) {
   EXPECT_THAT(outcome.out,
               AllOf(HasSubstr("4f2a"), HasSubstr("--tcp-established --ghost-limit 2.0 MiB"),
                     HasSubstr("frozen for 4.2 ms"), HasSubstr("dump 13.4 ms"),
-                    HasSubstr("restored as:  77c0")));
+                    HasSubstr("restored as:  77c0"), HasSubstr("3.0 MiB, against /srv/base")));
 }
 
 TEST_F(Commands, ShowLooksForAContainerAndAnOperationToo) {

@@ -86,6 +86,26 @@ TEST_F(Operations, CheckpointPassesEveryOptionOn) {
   EXPECT_EQ(options.ghost_limit(), 2U << 20U);
 }
 
+TEST_F(Operations, TakesARootsDifferenceWithAndWithoutABase) {
+  AnswerCheckpoints();
+  ASSERT_EQ(Run({"checkpoint", "web"}).status, kDone);
+  EXPECT_FALSE(checkpoint_.has_rootfs_diff());
+  ASSERT_EQ(Run({"checkpoint", "--rootfs-diff", "web"}).status, kDone);
+  EXPECT_EQ(checkpoint_.container(), "web");
+  ASSERT_TRUE(checkpoint_.has_rootfs_diff());
+  EXPECT_EQ(checkpoint_.rootfs_diff().base(), "");
+  ASSERT_EQ(Run({"checkpoint", "web", "--rootfs-diff=/srv/../base"}).status, kDone);
+  EXPECT_EQ(checkpoint_.rootfs_diff().base(), "/base");
+  AnswerRestores();
+  ASSERT_EQ(Run({"restore", "4f2a"}).status, kDone);
+  EXPECT_EQ(restore_.rootfs_diff(), v1::ROOTFS_DIFF_MODE_UNSPECIFIED);
+  ASSERT_EQ(Run({"restore", "--rootfs-diff", "4f2a"}).status, kDone);
+  EXPECT_EQ(restore_.rootfs_diff(), v1::ROOTFS_DIFF_MODE_LAY_DOWN);
+  ASSERT_EQ(Run({"restore", "--no-rootfs-diff", "4f2a"}).status, kDone);
+  EXPECT_EQ(restore_.rootfs_diff(), v1::ROOTFS_DIFF_MODE_LEAVE_OUT);
+  EXPECT_NE(Run({"restore", "--no-rootfs-diff", "--rootfs-diff", "4f2a"}).status, kDone);
+}
+
 TEST_F(Operations, CheckpointWithJsonPrintsTheMessage) {
   AnswerCheckpoints();
   EXPECT_THAT(Run({"checkpoint", "web", "--json"}).out, HasSubstr(R"({"id":"4f2a","name":"")"));

@@ -53,6 +53,20 @@ TEST(ParseTest, CheckpointRequestKeepsEveryField) {
   EXPECT_EQ(request.options, all);
 }
 
+TEST(ParseTest, ARootsBaseIsAbsolute) {
+  v1::CheckpointRequest message = CheckpointOfPid(12);
+  ASSERT_OK_AND_ASSIGN(const CheckpointRequest without, Parse(message));
+  EXPECT_FALSE(without.rootfs_diff.has_value());
+  message.mutable_rootfs_diff();
+  ASSERT_OK_AND_ASSIGN(const CheckpointRequest overlay, Parse(message));
+  EXPECT_EQ(overlay.rootfs_diff, "");
+  message.mutable_rootfs_diff()->set_base("/base");
+  ASSERT_OK_AND_ASSIGN(const CheckpointRequest base, Parse(message));
+  EXPECT_EQ(base.rootfs_diff, "/base");
+  message.mutable_rootfs_diff()->set_base("base");
+  EXPECT_THAT(Parse(message), Refuses("INVALID_REQUEST"));
+}
+
 TEST(ParseTest, CheckpointNeedsATarget) {
   EXPECT_THAT(Parse(v1::CheckpointRequest()), Refuses("INVALID_REQUEST"));
   v1::CheckpointRequest message;

@@ -94,7 +94,7 @@ TEST_F(LayerTest, KeepsWhatFilesAre) {
 
 TEST_F(LayerTest, KeepsHoles) {
   const UniqueFd file(::open((from_ + "/sparse").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  constexpr off_t kSize = off_t{8} << 30;
+  constexpr off_t kSize = off_t{4} << 40;
   ASSERT_EQ(::pwrite(file.get(), "middle", 6, 5 << 20), 6);
   ASSERT_EQ(::ftruncate(file.get(), kSize), 0);
   WriteRaw(from_ + "/empty-end", 70000, 'x');
@@ -114,8 +114,8 @@ TEST_F(LayerTest, KeepsHoles) {
   EXPECT_EQ(std::string(text, 6), "middle");
   fs::remove(from_ + "/sparse");
   fs::remove(to_ + "/sparse");
-  const auto was = Describe(from_);
-  const auto is = Describe(to_);
+  const auto was = testing::TreeText::Of(from_);
+  const auto is = testing::TreeText::Of(to_);
   EXPECT_EQ(is.at("empty-end"), was.at("empty-end"));
   EXPECT_EQ(is.at("hollow"), was.at("hollow"));
 }
@@ -144,10 +144,10 @@ TEST_F(LayerTest, RemovesAndReplaces) {
   for (int i = 0; i < 2; ++i) {
     ASSERT_THAT(LayDownIn(to_), IsOk());
     EXPECT_TRUE(fs::exists(to_ + "/kept/inner/stays"));
-    auto is = Describe(to_);
+    auto is = testing::TreeText::Of(to_);
     is.erase("kept/inner/stays");
     is.erase("kept/inner");
-    auto was = Describe(from_);
+    auto was = testing::TreeText::Of(from_);
     was.erase("kept/inner");
     EXPECT_EQ(is, was);
   }
