@@ -1,7 +1,7 @@
 #include "daemon/rpc/checkpoint_service.h"
 
+#include "daemon/rpc/checkpoint_stream.h"
 #include "daemon/rpc/convert.h"
-#include "daemon/rpc/operation_stream.h"
 #include "daemon/rpc/parse.h"
 
 namespace crd::rpc {
@@ -12,13 +12,7 @@ grpc::Status CheckpointService::Checkpoint(grpc::ServerContext* context,
   return calls_.Change(*context, "CheckpointService.Checkpoint", [&]() -> Result<void> {
     const CheckpointRequest asked = TRY(Parse(*request));
     const auto operation = TRY(engine_.StartCheckpoint(asked));
-    const OperationRecord ended = TRY(StreamOperation(*operation, *context, *writer));
-    const CheckpointRecord checkpoint =
-        TRY(engine_.inventory().FindCheckpoint(ended.checkpoint_id.str()));
-    v1::CheckpointResponse last;
-    *last.mutable_checkpoint() = ToProto(checkpoint, engine_.CheckpointDirectory(checkpoint.id));
-    writer->WriteLast(last, grpc::WriteOptions());
-    return {};
+    return StreamCheckpoint(engine_, *operation, *context, *writer);
   });
 }
 

@@ -1,7 +1,7 @@
 #include "daemon/rpc/image_service.h"
 
+#include "daemon/rpc/checkpoint_stream.h"
 #include "daemon/rpc/convert.h"
-#include "daemon/rpc/operation_stream.h"
 #include "daemon/rpc/parse.h"
 
 namespace crd::rpc {
@@ -34,13 +34,7 @@ grpc::Status ImageService::ImportImages(grpc::ServerContext* context,
   return calls_.Change(*context, "ImageService.ImportImages", [&]() -> Result<void> {
     const ImportRequest asked = TRY(Parse(*request));
     const auto operation = TRY(engine_.StartImport(asked));
-    const OperationRecord ended = TRY(StreamOperation(*operation, *context, *writer));
-    const CheckpointRecord checkpoint =
-        TRY(engine_.inventory().FindCheckpoint(ended.checkpoint_id.str()));
-    v1::ImportImagesResponse last;
-    *last.mutable_checkpoint() = ToProto(checkpoint, engine_.CheckpointDirectory(checkpoint.id));
-    writer->WriteLast(last, grpc::WriteOptions());
-    return {};
+    return StreamCheckpoint(engine_, *operation, *context, *writer);
   });
 }
 
