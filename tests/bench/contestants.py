@@ -55,6 +55,15 @@ def stop_seconds(directory):
     return (statistics[1] + statistics[2]) / 1e6
 
 
+def set_kernel_cache(content):
+    """What CRIU finds in its cache; None or nothing: no cache."""
+    if os.path.exists(KERNEL_CACHE):
+        os.unlink(KERNEL_CACHE)
+    if content:
+        with open(os.open(KERNEL_CACHE, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+            file.write(content)
+
+
 class Bare:
     """criu dump and criu restore -d with the options that crd uses. Its images are not synced, and never verified."""
 
@@ -65,11 +74,7 @@ class Bare:
         self.images = os.path.join(directory, "images")
 
     def prepare(self):
-        if os.path.exists(KERNEL_CACHE):
-            os.unlink(KERNEL_CACHE)
-        if self.kernel_cache:
-            with open(os.open(KERNEL_CACHE, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-                file.write(self.kernel_cache)
+        set_kernel_cache(self.kernel_cache)
 
     def command(self, action, *more):
         return [self.criu, "--no-default-config", action, "-D", self.images, "-o", action + ".log", "-v4",
@@ -148,12 +153,16 @@ class Crd:
         return json.loads(self.run("show", key, "--json")[1])
 
     def checkpoint(self, pid, leave_running):
+        figures, statistics = self.checkpoint_of("--pid", str(pid), leave_running=leave_running)
+        return {**figures, "frozen": int(statistics["frozen_us"]) / 1e6}
+
+    def checkpoint_of(self, *subject, leave_running):
+        """Times of the command and of crd's stages, and CRIU's statistics."""
         more = ["--leave-running"] if leave_running else []
-        took, self.last = self.run("checkpoint", "--pid", str(pid), *more)
+        took, self.last = self.run("checkpoint", *subject, *more)
         shown = self.show(self.last)
-        stages = {stage["stage"]: int(stage["micros"]) / 1e6 for stage in shown["stages"]}
-        return {"whole": took, "frozen": int(shown["statistics"]["frozen_us"]) / 1e6,
-                **{"stage " + name: seconds for name, seconds in stages.items()}}
+        stages = {"stage " + stage["stage"]: int(stage["micros"]) / 1e6 for stage in shown["stages"]}
+        return {"whole": took, **stages}, shown["statistics"]
 
     def restore(self):
         before = self.events_after(0)[-1]["sequence"]

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from contestants import KERNEL_CACHE, restore_stages, stop_seconds
+from contestants import set_kernel_cache, stop_seconds
 from oci_containers import PodmanContainer, RuntimeContainer, await_counting
 from processes import eventually, is_gone, read, timed
 
@@ -17,11 +17,7 @@ class Contestant:
         self.images, self.output = os.path.join(directory, "images"), os.path.join(directory, "command.out")
 
     def prepare(self):
-        if os.path.exists(KERNEL_CACHE):
-            os.unlink(KERNEL_CACHE)
-        if self.kernel_cache:
-            with open(os.open(KERNEL_CACHE, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-                file.write(self.kernel_cache)
+        set_kernel_cache(self.kernel_cache)
 
     def start(self):
         self.container.run()
@@ -152,13 +148,9 @@ class CrdContainers(Contestant):
         self.crd.prepare()
 
     def checkpoint(self, leave_running):
-        more = ["--leave-running"] if leave_running else []
-        took, self.crd.last = self.crd.run("checkpoint", self.container.id, "--root", self.container.root, *more)
-        shown = self.crd.show(self.crd.last)
-        stages = {stage["stage"]: int(stage["micros"]) / 1e6 for stage in shown["stages"]}
-        statistics = shown["statistics"]
-        return {"whole": took, "standstill": (int(statistics["freezing_us"]) + int(statistics["frozen_us"])) / 1e6,
-                **{"stage " + name: seconds for name, seconds in stages.items()}}
+        figures, statistics = self.crd.checkpoint_of(self.container.id, "--root", self.container.root,
+                                                     leave_running=leave_running)
+        return {**figures, "standstill": (int(statistics["freezing_us"]) + int(statistics["frozen_us"])) / 1e6}
 
     def restore(self):
         return self.crd.restore()
