@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstring>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -10,6 +12,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/unique_fd.h"
+#include "tests/integration/support/received.h"
 #include "tests/integration/support/wait_until.h"
 
 namespace crd::testing {
@@ -32,20 +35,9 @@ class ConsoleSocket {
     if (!Readable(listener_.get())) return UniqueFd();
     const UniqueFd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!connection.valid() || !Readable(connection.get())) return UniqueFd();
-    char text[256];
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-    iovec part{.iov_base = text, .iov_len = sizeof text};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    if (::recvmsg(connection.get(), &message, MSG_CMSG_CLOEXEC) <= 0) return UniqueFd();
-    const cmsghdr* header = CMSG_FIRSTHDR(&message);
-    if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return UniqueFd();
-    int master = -1;
-    std::memcpy(&master, CMSG_DATA(header), sizeof master);
-    return UniqueFd(master);
+    std::optional<Received> message = Receive(connection.ref());
+    if (!message.has_value() || message->fds.empty()) return UniqueFd();
+    return std::move(message->fds.front());
   }
 
  private:

@@ -1,7 +1,7 @@
 #include "tests/integration/support/notify_socket.h"
 
 #include <algorithm>
-#include <cstring>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -10,27 +10,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/integration/support/received.h"
+
 namespace crd::testing {
-namespace {
-
-constexpr std::size_t kMostFds = 16;
-
-std::vector<UniqueFd> TakeFds(msghdr& message) {
-  std::vector<UniqueFd> fds;
-  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
-       part = CMSG_NXTHDR(&message, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
-      fds.emplace_back(fd);
-    }
-  }
-  return fds;
-}
-
-}  // namespace
 
 NotifySocket::NotifySocket(const std::string& path)
     : path_(path), socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
@@ -82,19 +64,10 @@ std::vector<std::pair<std::string, int>> NotifySocket::Store() {
 }
 
 bool NotifySocket::ReceiveOne() {
-  char text[4096];
-  alignas(cmsghdr) char control[CMSG_SPACE(kMostFds * sizeof(int))];
-  iovec part{.iov_base = text, .iov_len = sizeof text};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  const ssize_t size = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
-  if (size < 0) return false;
-  std::vector<UniqueFd> fds = TakeFds(message);
+  std::optional<Received> message = Receive(socket_.ref());
+  if (!message.has_value()) return false;
   const std::lock_guard lock(mutex_);
-  std::istringstream input(std::string(text, static_cast<std::size_t>(size)));
+  std::istringstream input(message->text);
   std::string name;
   bool store = false;
   bool remove = false;
@@ -106,7 +79,7 @@ bool NotifySocket::ReceiveOne() {
   }
   if (remove) kept_.erase(name);
   // A second one of the name is kept as well, unless it is the very same open file.
-  if (store && !fds.empty()) kept_.emplace(name, std::move(fds.front()));
+  if (store && !message->fds.empty()) kept_.emplace(name, std::move(message->fds.front()));
   return true;
 }
 
