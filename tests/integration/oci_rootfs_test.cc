@@ -50,12 +50,12 @@ class OciRootfs : public OciFixture {
     ASSERT_EQ(RunProgram(reaper_, {"cp", "-a", from, to}).exit, 0);
   }
   // A new overlay of the base, over the root.
-  void MountOverlay() {
+  void MountOverlay(const std::string& also = "index=off") {
     const std::string place = dir_ / ("overlay" + std::to_string(++overlays_));
     fs::create_directories(place + "/upper");
     fs::create_directories(place + "/work");
     const std::string options =
-        "lowerdir=" + base_ + ",upperdir=" + place + "/upper,workdir=" + place + "/work";
+        also + ",lowerdir=" + base_ + ",upperdir=" + place + "/upper,workdir=" + place + "/work";
     ASSERT_EQ(::mount("overlay", root().c_str(), "overlay", 0, options.c_str()), 0);
   }
   // And what a shell cannot, or not without capabilities.
@@ -177,6 +177,19 @@ TEST_P(OciRootfs, IsRefusedWhereNothingTellsWhatChanged) {
   EXPECT_TRUE(refused("--rootfs-diff=" + base_, ".wh."));
   EXPECT_TRUE(container_->Counts());
   EXPECT_THAT(FilesIn(crd_.state() + "/checkpoints/.staging"), IsEmpty());
+}
+
+TEST_P(OciRootfs, IsRefusedOfAnOverlayThatDoesNotTellAll) {
+  MountOverlay("index=on");
+  RunChanging();
+  EXPECT_TRUE(Refused(crctl_(With({"checkpoint", container_->id(), "--rootfs-diff"})), "an index"));
+  EXPECT_TRUE(container_->Counts());
+  const std::string checkpoint = CheckpointedContainer({"--rootfs-diff=" + base_});
+  const auto was = Tree(root());
+  const std::string bundle = FreshBundle("fresh");
+  Restored(checkpoint, {"--bundle", bundle});
+  EXPECT_TRUE(container_->Counts());
+  EXPECT_THAT(TreeText::Differences(was, Tree(bundle + "/rootfs")), IsEmpty());
 }
 
 TEST_P(OciRootfs, IsNotLaidDownFromADamagedFile) {
