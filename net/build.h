@@ -19,6 +19,10 @@ Result<void> CheckBuildable(const Description& description, Deadline patience);
 // The same for one that somebody else builds, who may be able to build more.
 Result<void> CheckHost(const Description& description, Deadline patience);
 
+// The part of it that is about the bridges: whether they are there, with the subnets that the
+// addresses need.
+Result<void> CheckBridges(const Description& description);
+
 // Plugs the outer ends of a description's veth pairs into their bridges, or gives them their
 // addresses and routes. A failure leaves some of it done.
 Result<void> PlugOuterEnds(const Description& description);

@@ -28,7 +28,9 @@ class HostCheck {
   }
 
   Result<void> Check(const Interface& interface) {
-    if (interface.host_end.has_value()) TRY(CheckHostEnd(interface, *interface.host_end));
+    if (interface.host_end.has_value() && interface.host_end->port.has_value()) {
+      TRY(CheckBridgeMacs(interface, TRY(CheckBridge(interface, *interface.host_end->port))));
+    }
     if (interface.kind == "macvlan") {
       const auto parent = FindLink(outside_, interface.parent);
       if (!parent.ok() && parent.error().code == Code::kNotFound) {
@@ -39,19 +41,18 @@ class HostCheck {
     return CheckMac(interface);
   }
 
- private:
-  Result<void> CheckHostEnd(const Interface& interface, const HostEnd& end) {
-    if (!end.port.has_value()) return {};
-    const auto bridge = FindLink(outside_, end.port->bridge);
+  Result<Link> CheckBridge(const Interface& interface, const BridgePort& port) {
+    auto bridge = FindLink(outside_, port.bridge);
     if (!bridge.ok() && bridge.error().code == Code::kNotFound) {
-      return refusal::BridgeGone(end.port->bridge, interface.name);
+      return refusal::BridgeGone(port.bridge, interface.name);
     }
     TRY(bridge);
     if (bridge->kind != "bridge") return refusal::NotABridge(bridge->name, bridge->kind);
-    TRY(CheckSubnets(interface, *end.port, bridge->index));
-    return CheckBridgeMacs(interface, *bridge);
+    TRY(CheckSubnets(interface, port, bridge->index));
+    return bridge;
   }
 
+ private:
   Result<void> AwaitName(const HostEnd& end) {
     for (;;) {
       const auto holder = FindLink(outside_, end.name);
@@ -130,6 +131,15 @@ Result<void> CheckBuildable(const Description& description, Deadline patience) {
     return refusal::NetworkUnreproducible(description.unreproducible);
   }
   return CheckHost(description, patience);
+}
+
+Result<void> CheckBridges(const Description& description) {
+  HostCheck check(TRY(Netlink::Open()), SteadyClock::now());
+  for (const Interface& interface : description.interfaces) {
+    if (!interface.host_end.has_value() || !interface.host_end->port.has_value()) continue;
+    TRY(check.CheckBridge(interface, *interface.host_end->port));
+  }
+  return {};
 }
 
 Result<void> CheckHost(const Description& description, Deadline patience) {

@@ -10,6 +10,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/each.h"
 #include "client/commands/network_text.h"
+#include "client/commands/reservations.h"
 #include "client/commands/validators.h"
 #include "client/exit_codes.h"
 #include "client/json.h"
@@ -115,14 +116,8 @@ void AddNetworkRm(CLI::App& app, Command& chosen) {
   });
 }
 
-Result<int> ListReservations(Session& session, v1::ListReservationsRequest request) {
-  v1::ListReservationsResponse whole;
-  do {
-    const auto page = TRY(session.Call(&Stub::ListReservations, request, session.Limited()));
-    whole.MergeFrom(page);
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
-  whole.clear_next_page_token();
+Result<int> ListReservations(Session& session, const v1::ListReservationsRequest& request) {
+  const auto whole = TRY(FetchReservations(session, request));
   if (session.settings().json) {
     session.out().Line(ToJson(whole));
   } else {

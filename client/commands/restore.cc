@@ -9,6 +9,7 @@
 #include "client/commands/exit_status.h"
 #include "client/commands/operation.h"
 #include "client/commands/pid_file.h"
+#include "client/commands/reservations.h"
 #include "client/commands/validators.h"
 #include "client/errors.h"
 #include "client/exit_codes.h"
@@ -88,6 +89,17 @@ Result<int> WaitFor(Session& session, const std::string& id) {
   return ShellStatus(ended);
 }
 
+Result<void> PrintAddresses(Session& session, const std::string& container) {
+  const v1::ListReservationsResponse listed = TRY(FetchReservations(session, {}));
+  for (const v1::Reservation& reservation : listed.reservations()) {
+    if (reservation.container_id() != container) continue;
+    for (const std::string& address : reservation.addresses()) {
+      session.err().Line(fmt::format("{}: {}", reservation.interface(), address));
+    }
+  }
+  return {};
+}
+
 Result<int> Run(Session& session, const Args& args) {
   v1::RestoreRequest request = args.request;
   request.set_request_id(RandomHex16());
@@ -115,6 +127,7 @@ Result<int> Run(Session& session, const Args& args) {
   if (!(args.inherit && args.wait)) {
     session.out().Line(session.settings().json ? ToJson(container) : container.id());
   }
+  if (args.request.new_address()) TRY(PrintAddresses(session, container.id()));
   if (!written.ok()) {
     return Error(written.error())
         .WithHint(fmt::format("container {} runs nevertheless", container.id()));
@@ -274,6 +287,9 @@ void AddRestore(CLI::App& app, Command& chosen) {
          "veth's end on the host")
       ->check(IsChange())
       ->option_text("OLD=NEW");
+  app.add_flag_callback(
+      "--new-address", [args] { args->request.set_new_address(true); },
+      "Take free addresses of the same subnets instead of its own, and print them to stderr");
   AddOutputOptions(app, args);
   AddContainerOptions(app, args);
   AddRootfsDiff(app, args);

@@ -346,9 +346,7 @@ Error NetworkNotBuilt(const CheckpointId& id, std::string_view why) {
   return {.code = Code::kFailedPrecondition,
           .reason = "NETWORK_NOT_BUILT",
           .message = fmt::format("change the network of checkpoint {}: {}", id, why),
-          .hint =
-              "only what crd builds itself can be changed: leave --map out, or checkpoint with "
-              "--network-mode release"};
+          .hint = "only what crd builds itself can be changed: leave --map and --new-address out"};
 }
 
 Error NetworkChangeUnknown(std::string_view from) {

@@ -87,6 +87,7 @@ struct NetworkChoice {
   NetworkMode mode = NetworkMode::kDefault;
   std::string path;                            // kNetns
   std::map<std::string, std::string> changes;  // of what is built: see core/network_changes.h
+  bool new_address = false;                    // free ones for the addresses that are not changed
 };
 
 // Whether the writable layer that a checkpoint holds is laid down in the container's root.

@@ -80,6 +80,8 @@ class Reservations {
   // dismantled: the two could not live side by side. ADDRESS_HELD and the like.
   Result<void> Claim(const net::Description& description, const CheckpointRecord& checkpoint,
                      const ContainerId& container, Update& update);
+  // Dismantles the namespace that a checkpoint keeps: what it still holds is held by record alone.
+  Result<void> LoseNamespace(const CheckpointId& checkpoint);
   // What a container that does not come to life had claimed.
   Result<void> GiveBack(const ContainerId& container, Update& update);
   // All that a checkpoint holds, for the update that removes it. Active ones stay with those who
@@ -101,7 +103,6 @@ class Reservations {
   Owns OwnerAtCheckpoint(const ContainerId& container);
   // The first container of the line that checkpoints and restores have made of it.
   [[nodiscard]] ContainerId Ancestor(ContainerId container);
-  Result<void> LoseNamespace(const CheckpointId& checkpoint);
 
   Inventory& inventory_;
   Networks& networks_;

@@ -12,9 +12,9 @@
 #include "daemon/core/damage.h"
 #include "daemon/core/errors.h"
 #include "daemon/core/link_remaps.h"
-#include "daemon/core/network_lock.h"
 #include "daemon/core/pids.h"
 #include "daemon/core/process_tree.h"
+#include "daemon/core/restore_endpoints.h"
 #include "daemon/core/restore_network.h"
 #include "daemon/core/stdio.h"
 #include "daemon/core/tcp_pause.h"
@@ -26,6 +26,8 @@ namespace crd {
 namespace {
 
 // A parent that reaps every few seconds is slow, one that has not reaped by then never will.
+// Who asks for any free address may be overtaken by others who do.
+constexpr int kAddressAttempts = 16;
 constexpr auto kZombiePatience = std::chrono::seconds(15);
 // What the kernel takes to clean up after a namespace that has ended.
 constexpr auto kNamespacePatience = std::chrono::seconds(10);
@@ -52,9 +54,6 @@ class Restoring {
   Result<void> AwaitOldRoot();
   Result<void> Record();
   Result<void> LayDownLayer();
-  [[nodiscard]] bool IsToOwnNetwork() const;
-  Result<void> ClaimEndpoints(Update& update);
-  void LetGoOfNetwork();
   Result<void> Restore();
   Result<void> ChooseCgroup();
   Result<void> OnStage(criu::RestoreStage stage, pid_t root);
@@ -80,6 +79,7 @@ class Restoring {
   std::optional<Cgroup> cgroup_;
   std::optional<LentLinkRemaps> lent_;
   bool cgroup_is_runtimes_ = false;
+  std::optional<RestoreEndpoints> endpoints_;
   std::optional<RestoreNetwork> network_;
   std::optional<TcpPause> pause_;  // that the peers of its connections make
   std::optional<PidFd> root_;
@@ -113,6 +113,8 @@ Result<void> Restoring::Prepare() {
     return errors::TcpNotAllowed(checkpoint_.id);
   }
   TRY(OpenImages());
+  TRY(RestoreNetwork::CheckChoice(stored_->manifest, request_.network));
+  endpoints_.emplace(parts_, stored_->manifest, checkpoint_, request_);
   if (const auto& saved = stored_->manifest.container) {
     container_restore_.emplace(
         TRY(ContainerRestore::Open(*saved, request_.container, request_.name)));
@@ -201,10 +203,14 @@ Result<void> Restoring::Record() {
   }
   // Of a restore that a power cut ends nothing is left but its directory, which the next start
   // removes.
-  Update update = parts_.inventory.NewUpdate();
-  update.Put(container_).Put(operation_.record()).SyncWithNext();
-  TRY(ClaimEndpoints(update));
-  return parts_.inventory.Write(update);
+  for (int attempt = 1;; ++attempt) {
+    Update update = parts_.inventory.NewUpdate();
+    update.Put(container_).Put(operation_.record()).SyncWithNext();
+    TRY(endpoints_->Claim(container_.id, update));
+    auto written = parts_.inventory.Write(update);
+    if (written.ok()) return endpoints_->DismantleIfChanged();
+    if (attempt == kAddressAttempts || !endpoints_->MayChooseAgain(written.error())) return written;
+  }
 }
 
 // Before anything is mounted for it: mountpoints may be in what is laid down.
@@ -215,40 +221,12 @@ Result<void> Restoring::LayDownLayer() {
                                           [this] { return operation_.CheckGoingOn(); });
 }
 
-// Elsewhere it has addresses of somebody else's choice, and its own stay the checkpoint's.
-bool Restoring::IsToOwnNetwork() const {
-  const NetworkMode mode = request_.network.mode;
-  return mode == NetworkMode::kDefault || mode == NetworkMode::kPrepared ||
-         mode == NetworkMode::kCriu;
-}
-
-Result<void> Restoring::ClaimEndpoints(Update& update) {
-  const auto& network = stored_->manifest.network;
-  if (!network.has_value() || !IsToOwnNetwork()) return {};
-  const NetworkChanges& changes = request_.network.changes;
-  if (changes.empty()) {
-    return parts_.reservations.Claim(network->description, checkpoint_, container_.id, update);
-  }
-  const TreeNetwork changed =
-      TRY(WithChanges(*network, changes, stored_->manifest.sockets, request_.tcp_close));
-  return parts_.reservations.Claim(changed.description, checkpoint_, container_.id, update);
-}
-
-void Restoring::LetGoOfNetwork() {
-  if (!IsToOwnNetwork() && parts_.pins.IsPinned(checkpoint_.id)) return;
-  ReleaseNetworkLock(parts_.inventory, checkpoint_, LockedNetns(stored_->manifest));
-  // From now on it is the tree that keeps its namespace.
-  if (auto unpinned = parts_.pins.Unpin(checkpoint_.id); !unpinned.ok())
-    spdlog::warn("op={} {}, ignoring until the next start", operation_.id(),
-                 unpinned.error().message);
-}
-
 Result<void> Restoring::Restore() {
   operation_.Enter("network");
   const Deadline patience =
       std::min(operation_.deadline(), SteadyClock::now() + kNamespacePatience);
-  network_.emplace(TRY(
-      RestoreNetwork::Prepare(stored_->manifest, request_.network, request_.tcp_close, patience)));
+  network_.emplace(TRY(RestoreNetwork::Prepare(stored_->manifest, endpoints_->choice(),
+                                               request_.tcp_close, patience)));
   operation_.Enter("restore");
   TRY(ChooseCgroup());
   const criu::DumpOptions& options = checkpoint_.options;
@@ -343,7 +321,7 @@ Result<OperationRecord> Restoring::RecordSuccess() {
   OperationRecord operation = TRY(operation_.Succeeded(parts_.clock.Wall()));
   TRY(parts_.inventory.Write(parts_.inventory.NewUpdate().Put(container_).Put(operation)));
   network_->Keep();
-  LetGoOfNetwork();
+  endpoints_->LetGo(operation_.id());
   if (container_restore_) container_restore_->Keep();
   // The runtime removes its cgroup itself.
   parts_.containers.Watch(container_.id, std::move(*root_),

@@ -25,7 +25,9 @@ bool IsSavedByCriu(const Manifest& manifest) {
          manifest.checkpoint.options.network == criu::NetworkSaving::kCriu;
 }
 
-Result<void> CheckChoice(const Manifest& manifest, const NetworkChoice& choice) {
+}  // namespace
+
+Result<void> RestoreNetwork::CheckChoice(const Manifest& manifest, const NetworkChoice& choice) {
   const CheckpointId& id = manifest.checkpoint.id;
   const bool by_criu = IsSavedByCriu(manifest);
   const bool is_default = choice.mode == NetworkMode::kDefault;
@@ -36,18 +38,15 @@ Result<void> CheckChoice(const Manifest& manifest, const NetworkChoice& choice) 
   if (!manifest.network.has_value()) TRY(CheckModeWithoutNetwork(manifest, choice.mode));
   const bool built = manifest.network.has_value() && !by_criu &&
                      (is_default || choice.mode == NetworkMode::kPrepared);
-  if (!choice.changes.empty() && !built) {
+  if ((choice.new_address || !choice.changes.empty()) && !built) {
     return errors::NetworkNotBuilt(id, "crd does not build it");
   }
   return {};
 }
 
-}  // namespace
-
 Result<RestoreNetwork> RestoreNetwork::Prepare(const Manifest& manifest,
                                                const NetworkChoice& choice, bool close_connections,
                                                Deadline patience) {
-  TRY(CheckChoice(manifest, choice));
   if (!manifest.network.has_value()) return RestoreNetwork(nullptr);
   RestoreNetwork prepared(&*manifest.network);
   if (IsSavedByCriu(manifest)) {

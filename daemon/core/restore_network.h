@@ -23,8 +23,11 @@ namespace crd {
 // Belongs to one restore.
 class RestoreNetwork {
  public:
-  // Finds, or makes, what was chosen; the manifest must outlive this. An outer end of an earlier
-  // life that is still being taken down is waited for until `patience`.
+  // Whether the checkpoint can come back so at all. Looks at nothing else.
+  static Result<void> CheckChoice(const Manifest& manifest, const NetworkChoice& choice);
+
+  // Finds, or makes, what was chosen, which has been checked; the manifest must outlive this. An
+  // outer end of an earlier life that is still being taken down is waited for until `patience`.
   // Connections may be lost if they are to be closed anyway.
   static Result<RestoreNetwork> Prepare(const Manifest& manifest, const NetworkChoice& choice,
                                         bool close_connections, Deadline patience);

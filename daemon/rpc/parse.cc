@@ -224,6 +224,7 @@ Result<RestoreRequest> Parse(const v1::RestoreRequest& message) {
   }
   NetworkChoice network = TRY(ParseNetwork(message));
   network.changes = TRY(ParseChanges(message));
+  network.new_address = message.new_address();
   RestoreRequest request{.request_id = TRY(ParseRequestId(message.request_id())),
                          .checkpoint = TRY(ParseKey("checkpoint", message.checkpoint())),
                          .name = message.name(),

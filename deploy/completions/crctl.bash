@@ -63,7 +63,7 @@ _crctl() {
         return
       fi ;;
     restore)
-      options="$options --name --wait --tcp-established --tcp-close --network --map --log --inherit-stdio --pidfile
+      options="$options --name --wait --tcp-established --tcp-close --network --map --new-address --log --inherit-stdio --pidfile
         --bundle --mount --cgroup-parent --console-socket --rootfs-diff --no-rootfs-diff"
       checkpoints=yes ;;
     list | ls) options="$options --all --quiet" ;;

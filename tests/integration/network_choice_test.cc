@@ -95,6 +95,59 @@ TEST_F(NetworkChange, NamesTheConnectionThatWouldLoseItsAddress) {
   EXPECT_EQ(again->Hear(5), "again");
 }
 
+TEST_F(NetworkChange, LetsGoOfANamespaceThatWasHeldOnceItIsClear) {
+  network_mode_ = "hold";
+  Victim& victim = NewServer();
+  const std::string checkpoint = Checkpointed(victim);
+  ASSERT_EQ(Ip("link show vc0").exit, 0);
+  EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--map", "br0=br7"}), "br7"));
+  EXPECT_TRUE(
+      Refused(crctl_({"restore", checkpoint, "--map", "10.77.0.5=192.0.2.1"}), "192.0.2.1"));
+  EXPECT_EQ(Ip("link show vc0").exit, 0);
+  Restored(checkpoint, {"--map", "10.77.0.5=10.77.0.6"});
+  auto client = ConnectFromPeer(victim, "10.77.0.6");
+  client->Say("hello");
+  EXPECT_EQ(client->Hear(5), "hello");
+}
+
+TEST_F(NetworkChange, TakesAFreeAddressThatNobodyHasReservedOrUses) {
+  MustIp("address add 10.77.0.3/24 dev eth0", PeerPath());
+  Victim& victim = NewServer();
+  const std::string checkpoint = Checkpointed(victim);
+  AwaitDismantled();
+  const auto kept = crctl_.Json({"network", "reservations"})["reservations"];
+  ASSERT_EQ(kept.size(), 1U) << kept;
+  const std::string network = kept[0]["network"];
+  ASSERT_EQ(crctl_({"network", "reserve", network, "10.77.0.2"}).exit, 0);
+  const Outcome restored = crctl_({"restore", checkpoint, "--new-address", "--map", "vc0=vc9"});
+  ASSERT_EQ(restored.exit, 0) << restored.err;
+  EXPECT_THAT(restored.err, HasSubstr("eth0: 10.77.0.4\n"));
+  EXPECT_THAT(Ip("address", NetnsOf(victim)).out, Not(HasSubstr("10.77.0.5/")));
+  auto client = ConnectFromPeer(victim, "10.77.0.4");
+  client->Say("hello");
+  EXPECT_EQ(client->Hear(5), "hello");
+  const auto answer = crctl_.Json({"network", "reservations", "--all"})["reservations"];
+  for (const auto& one : answer) {
+    if (one["host_interface"] != "vc9") continue;
+    EXPECT_EQ(one["addresses"][0], "10.77.0.4") << answer;
+  }
+  EXPECT_TRUE(victim.GoesOn());
+}
+
+TEST_F(NetworkChange, TakesNoFreeAddressWhereThereIsNoneOrNothingToReplace) {
+  Victim& victim = NewServer();
+  MustIp("address del 10.77.0.5/24 dev eth0", NetnsOf(victim));
+  MustIp("address del fd77::5/64 dev eth0", NetnsOf(victim));
+  const std::string checkpoint = Checkpointed(victim);
+  AwaitDismantled();
+  v1::RestoreRequest request = RestoreOf(checkpoint);
+  request.set_new_address(true);
+  EXPECT_THAT(api_->Restore(request), FailsBecause("NETWORK_NOT_BUILT"));
+  request.set_network(v1::NETWORK_MODE_NONE);
+  EXPECT_THAT(api_->Restore(request), FailsBecause("NETWORK_NOT_BUILT"));
+  Restored(checkpoint);
+}
+
 class NetworkByCriu : public BridgedNetwork {
  protected:
   // With what crd does not build.
