@@ -101,6 +101,8 @@ remove_network_lock() {
 
 end_programs() {
   [ -z "$box" ] || container_stop "$box"
+  [ -z "$shop" ] || container_stop "$shop"
+  network_client_stop
   [ -z "$tree_pid" ] || tree_stop "$dir/tree"
   if [ -n "$redis_pid" ] && grep -aq "redis-server 127.0.0.1:$redis_port" "/proc/$redis_pid/cmdline"; then
     kill -KILL "$redis_pid"
