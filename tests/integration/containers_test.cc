@@ -131,9 +131,8 @@ TEST_F(Containers, AreForgottenOnceTheyHaveEnded) {
 
 TEST_F(Containers, AreFollowedByEvents) {
   const std::string path = dir_ / "events";
-  const auto events = crctl_.Start(
-      {"events", "--follow", "--since", "0"},
-      {.argv = {}, .environment = {}, .in = {}, .out = {.path = path}, .err = {}, .inherited = {}});
+  const auto events =
+      crctl_.Start({"events", "--follow", "--since", "0"}, {.argv = {}, .out = {.path = path}});
   EXPECT_TRUE(WaitUntil([&] { return Slurp(path).find("running") != std::string::npos; }));
   Order("exit 5");
   EXPECT_TRUE(WaitUntil([&] { return Slurp(path).find("exited") != std::string::npos; }));
@@ -277,12 +276,8 @@ class Waiters : public Containers, public ::testing::WithParamInterface<bool> {
   // Starts crctl, and returns once it has got through to crd.
   std::unique_ptr<Process> Connected(const Crctl::Words& words) {
     const std::size_t before = Connections();
-    auto client = crctl_.Start(words, {.argv = {},
-                                       .environment = {},
-                                       .in = {},
-                                       .out = {.path = dir_ / "out"},
-                                       .err = {.path = dir_ / "err"},
-                                       .inherited = {}});
+    auto client = crctl_.Start(
+        words, {.argv = {}, .out = {.path = dir_ / "out"}, .err = {.path = dir_ / "err"}});
     EXPECT_TRUE(WaitUntil([&] { return Connections() > before; }));
     return client;
   }

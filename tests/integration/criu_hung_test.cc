@@ -16,12 +16,8 @@ class HungCriu : public WithStoppingCriu {
  protected:
   // Asks for it through crctl; returns once CRIU has stopped, which is then `criu_`.
   std::unique_ptr<Process> Start(const Crctl::Words& words) {
-    auto client = crctl_.Start(words, {.argv = {},
-                                       .environment = {},
-                                       .in = {},
-                                       .out = {.path = dir_ / "out"},
-                                       .err = {.path = dir_ / "err"},
-                                       .inherited = {}});
+    auto client = crctl_.Start(
+        words, {.argv = {}, .out = {.path = dir_ / "out"}, .err = {.path = dir_ / "err"}});
     criu_ = AwaitStoppedCriu([&] { return !client->Runs(); });
     return client;
   }

@@ -60,11 +60,8 @@ class EnginesTest : public IntegrationTest, public ::testing::WithParamInterface
                         Socket(), "--data-root", state + "/data", "--exec-root", state + "/exec",
                         "--pidfile", state + "/pid", "--storage-driver", "vfs", "--iptables=false",
                         "--ip6tables=false", "--bridge", "none"},
-               .environment = {},
-               .in = {},
                .out = {.path = dir_ / "docker.log"},
-               .err = {.path = dir_ / "docker.log"},
-               .inherited = {}});
+               .err = {.path = dir_ / "docker.log"}});
     ASSERT_TRUE(WaitUntil([&] { return RunProgram(reaper_, Engine({"info"})).exit == 0; }))
         << Slurp(dir_ / "docker.log");
   }

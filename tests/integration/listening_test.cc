@@ -118,11 +118,8 @@ TEST_F(Listening, TheFirstConnectionStartsItAndIsAnswered) {
   const std::vector<std::string> line = crd_.CommandLine();
   argv.insert(argv.end(), line.begin(), line.end());
   Process activate(reaper_, {.argv = argv,
-                             .environment = {},
-                             .in = {},
                              .out = {.path = dir_ / "activate.log"},
-                             .err = {.path = dir_ / "activate.log"},
-                             .inherited = {}});
+                             .err = {.path = dir_ / "activate.log"}});
   ASSERT_TRUE(WaitUntil([&] { return IsListenedOn(socket); }));
   EXPECT_EQ(Slurp("/proc/" + std::to_string(activate.pid()) + "/comm"), "systemd-socket-\n");
   const Crctl crctl(reaper_, socket);
@@ -151,8 +148,7 @@ TEST_F(Listening, ManyClientsAtTheFirstMomentAreAllAnswered) {
   std::vector<std::string> argv = {"systemd-socket-activate", "-l", socket};
   const std::vector<std::string> line = crd_.CommandLine();
   argv.insert(argv.end(), line.begin(), line.end());
-  Process activate(
-      reaper_, {.argv = argv, .environment = {}, .in = {}, .out = {}, .err = {}, .inherited = {}});
+  Process activate(reaper_, {.argv = argv});
   ASSERT_TRUE(WaitUntil([&] { return IsListenedOn(socket); }));
   std::vector<std::future<Answer<v1::InfoResponse>>> answers;
   for (int i = 0; i < 50; ++i) {

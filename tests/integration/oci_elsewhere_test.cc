@@ -178,12 +178,7 @@ TEST_P(OciElsewhere, RefusesACgroupBeneathAnotherThatIsBusy) {
           : "/sys/fs/cgroup/pids/";
   const std::string cgroup = hierarchy + parent + "/" + container_->id();
   fs::create_directories(cgroup);
-  const Process somebody(reaper_, {.argv = {"sleep", "600"},
-                                   .environment = {},
-                                   .in = {},
-                                   .out = {},
-                                   .err = {},
-                                   .inherited = {}});
+  const Process somebody(reaper_, {.argv = {"sleep", "600"}});
   WriteControl(cgroup + "/cgroup.procs", std::to_string(somebody.pid()));
   EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--cgroup-parent", "/" + parent}),
                       std::to_string(somebody.pid())));

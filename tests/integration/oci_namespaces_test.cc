@@ -114,12 +114,7 @@ class OciJoined : public OciNamespaces {
         "[ ! -e $d/cgroup.procs ] || echo $$ >$d/cgroup.procs; done; "
         "exec unshare --ipc --uts --net --cgroup --pid --fork --kill-child "
         "sh -c 'while :; do sleep 1; done'";
-    pod_ = std::make_unique<Process>(reaper_, Launch{.argv = {"sh", "-c", script},
-                                                     .environment = {},
-                                                     .in = {},
-                                                     .out = {},
-                                                     .err = {},
-                                                     .inherited = {}});
+    pod_ = std::make_unique<Process>(reaper_, Launch{.argv = {"sh", "-c", script}});
     // The child is the one that is in the pid namespace.
     const std::string children = "/proc/" + std::to_string(pod_->pid()) + "/task/" +
                                  std::to_string(pod_->pid()) + "/children";

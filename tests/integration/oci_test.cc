@@ -210,12 +210,7 @@ TEST_P(OciTest, RefusesARestoreIntoACgroupWhereSomebodyIs) {
   const std::string procs = container_->CgroupDirectory() + "/cgroup.procs";
   const std::string checkpoint = CheckpointedContainer();
   {
-    const Process somebody(reaper_, {.argv = {"sleep", "600"},
-                                     .environment = {},
-                                     .in = {},
-                                     .out = {},
-                                     .err = {},
-                                     .inherited = {}});
+    const Process somebody(reaper_, {.argv = {"sleep", "600"}});
     WriteControl(procs, std::to_string(somebody.pid()));
     ASSERT_THAT(Slurp(procs), HasSubstr(std::to_string(somebody.pid())));
     EXPECT_TRUE(Refused(crctl_({"restore", checkpoint}), std::to_string(somebody.pid())));

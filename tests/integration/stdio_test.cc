@@ -119,11 +119,9 @@ TEST_F(Stdio, TheCallersPipesTakeThePlaceOfBrokenOnes) {
   Pipe out;
   const auto restore = crctl_.Start({"restore", checkpoint, "--wait", "--inherit-stdio"},
                                     {.argv = {},
-                                     .environment = {},
                                      .in = {.path = "", .fd = in.out.get()},
                                      .out = {.path = "", .fd = out.in.get()},
-                                     .err = {.path = dir_ / "crctl.err"},
-                                     .inherited = {}});
+                                     .err = {.path = dir_ / "crctl.err"}});
   in.out.reset();
   out.in.reset();
   ASSERT_TRUE(WriteText(in.in.ref(), "two\n"));
@@ -199,11 +197,9 @@ TEST_F(ShellJob, GoesOnOnTheTerminalOfWhoeverRestoresIt) {
   for (const char* text : {"two", "three"}) {
     const Pty second;
     Launch launch{.argv = Shell(),
-                  .environment = {},
                   .in = On(second),
                   .out = On(second),
                   .err = On(second),
-                  .inherited = {},
                   .new_session = true};
     const auto restore = crctl_.CommandLine({"restore", checkpoint, "--wait", "--inherit-stdio"});
     launch.argv.insert(launch.argv.end(), restore.begin(), restore.end());
@@ -222,13 +218,9 @@ TEST_F(ShellJob, LeavesSizeAndOwnerOfTheNewTerminalAlone) {
   const winsize size{.ws_row = 33, .ws_col = 77, .ws_xpixel = 0, .ws_ypixel = 0};
   ASSERT_EQ(::ioctl(second.master().get(), TIOCSWINSZ, &size), 0);
   ASSERT_EQ(::chown(second.path().c_str(), 12, 34), 0);
-  const auto restore = crctl_.Start({"restore", checkpoint, "--wait", "--inherit-stdio"},
-                                    {.argv = {},
-                                     .environment = {},
-                                     .in = On(second),
-                                     .out = On(second),
-                                     .err = {.path = dir_ / "crctl.err"},
-                                     .inherited = {}});
+  const auto restore = crctl_.Start(
+      {"restore", checkpoint, "--wait", "--inherit-stdio"},
+      {.argv = {}, .in = On(second), .out = On(second), .err = {.path = dir_ / "crctl.err"}});
   Greet(second, "hello");
   winsize now{};
   ASSERT_EQ(::ioctl(second.master().get(), TIOCGWINSZ, &now), 0);

@@ -145,12 +145,7 @@ bool OciContainer::RunAs(const Change& change, const std::vector<std::string>& o
   std::vector<std::string> words = {"run", "--detach", "--bundle", bundle()};
   words.insert(words.end(), options.begin(), options.end());
   words.push_back(id_);
-  Process run(reaper_, {.argv = CommandLine(words),
-                        .environment = {},
-                        .in = {},
-                        .out = output,
-                        .err = output,
-                        .inherited = {}});
+  Process run(reaper_, {.argv = CommandLine(words), .out = output, .err = output});
   const ExitStatus status = run.Wait(Within(kPatience));
   if (status != ExitStatus{.code = 0}) {
     std::fprintf(stderr, "run: %s\n", Slurp(out()).c_str());

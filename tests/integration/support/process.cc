@@ -148,11 +148,9 @@ Outcome RunProgram(ChildReaper& reaper, std::vector<std::string> argv, const std
   const UniqueFd err(::memfd_create("stderr", MFD_CLOEXEC));
   static_cast<void>(::pwrite(in.get(), input.data(), input.size(), 0));
   Process process(reaper, {.argv = std::move(argv),
-                           .environment = {},
                            .in = {.path = "", .fd = in.get()},
                            .out = {.path = "", .fd = out.get()},
-                           .err = {.path = "", .fd = err.get()},
-                           .inherited = {}});
+                           .err = {.path = "", .fd = err.get()}});
   const ExitStatus status = process.Wait(Within(std::chrono::seconds(60)));
   Outcome outcome{.exit = -1, .out = ReadAll(out.get()), .err = ReadAll(err.get())};
   if (status.code.has_value()) outcome.exit = *status.code;

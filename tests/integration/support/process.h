@@ -12,15 +12,15 @@ namespace crd::testing {
 // How to start a program.
 struct Launch {
   std::vector<std::string> argv;
-  std::vector<std::string> environment;  // NAME=VALUE, in addition to the test's own
+  std::vector<std::string> environment = {};  // NAME=VALUE, in addition to the test's own
   // Opened in the child: paths, or descriptors of the test if a path is empty.
   struct Stream {
     std::string path = "/dev/null";
     int fd = -1;
   };
-  Stream in, out, err;
-  std::vector<int> inherited;  // descriptors of the test that become 3, 4, …
-  bool new_session = false;    // a terminal that is opened then is the controlling one
+  Stream in = {}, out = {}, err = {};
+  std::vector<int> inherited = {};  // descriptors of the test that become 3, 4, …
+  bool new_session = false;         // a terminal that is opened then is the controlling one
 };
 
 // A program that the test started. Killed at the end of the scope if it still runs.
