@@ -109,11 +109,15 @@ std::uint32_t Queued(FdRef socket, unsigned long what) {
   return ::ioctl(socket.get(), what, &bytes) == 0 ? static_cast<std::uint32_t>(bytes) : 0;
 }
 
-// Of the send queue, from what is not acknowledged on; the socket is in repair mode.
-std::string PeekSent(FdRef socket, std::size_t size) {
+// Of the send queue, from what is not acknowledged on; the socket is in repair mode. Nothing if an
+// acknowledgement came in between: then it might be of another place in the stream.
+std::string PeekSent(FdRef socket, std::size_t size, std::uint32_t unacknowledged) {
   std::string data(size, '\0');
   const ssize_t got = ::recv(socket.get(), data.data(), size, MSG_PEEK | MSG_DONTWAIT);
-  data.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  if (got <= 0 || Queued(socket, SIOCOUTQ) != unacknowledged) return "";
+  // The kernel tells the length of the whole queue, however little it was given room for (Linux
+  // 3.5, and still 6.18: tcp_peek_sndq).
+  data.resize(std::min(size, static_cast<std::size_t>(got)));
   return data;
 }
 
@@ -152,8 +156,9 @@ std::optional<TcpConnection> ReadOne(FdRef socket) {
       .scope = peer->scope,
       .peer_may_send = may_hear,
       .first_in_flight = *written - unacknowledged,
-      .in_flight = PeekSent(
-          socket, std::min<std::size_t>(unacknowledged - unsent, kInitialWindow * segment)),
+      .in_flight =
+          PeekSent(socket, std::min<std::size_t>(unacknowledged - unsent, kInitialWindow * segment),
+                   unacknowledged),
       .segment_size = segment};
   if ((info->tcpi_options & TCPI_OPT_TIMESTAMPS) != 0) {
     connection.next.timestamp = Option<std::uint32_t>(socket, IPPROTO_TCP, TCP_TIMESTAMP);

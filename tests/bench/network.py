@@ -96,7 +96,7 @@ class Talk:
         return time.monotonic()
 
 
-def measure_pause(crd, directory, away, in_flight):
+def measure_pause(crd, directory, mode, away, in_flight):
     """Seconds from the end of the restore until the peer hears: what it said while the tree was away, or in the
     instant before that."""
     output = os.path.join(directory, "server.out")
@@ -114,7 +114,7 @@ def measure_pause(crd, directory, away, in_flight):
         # The tree stands still, but its kernel does not: what is said while CRIU locks the network is in flight.
         said = threading.Thread(target=lambda: [time.sleep(0.002) or talk.say() for _ in range(200)])
         said.start()
-    crd.last = crd.run("checkpoint", "--pid", str(pid), "--tcp-established")[1]
+    crd.last = crd.run("checkpoint", "--pid", str(pid), "--tcp-established", "--network-mode", mode)[1]
     if in_flight:
         said.join()
     else:
@@ -145,15 +145,18 @@ def pause(crd, directory):
     plug(PEER[0], "vp0", "eth0", "10.77.0.9/24")
     print(f"from the end of the restore until the peer of a connection hears (median and worst of {ROUNDS}, ms)")
     for name, in_flight in (("said while away", False), ("in flight when it was frozen", True)):
-        for away in (0.0, 0.3, 1.0, 3.0):
-            measured = sorted(measure_pause(crd, directory, away, in_flight) * 1000 for _ in range(ROUNDS))
-            print(f"  {name:30} away {away:3.1f} s: {measured[ROUNDS // 2]:8.1f} {measured[-1]:8.1f}", flush=True)
+        for mode in ("hold", "release"):
+            for away in (0.0, 0.3, 1.0, 3.0):
+                measured = sorted(measure_pause(crd, directory, mode, away, in_flight) * 1000 for _ in range(ROUNDS))
+                print(f"  {mode:7} {name:30} away {away:3.1f} s: {measured[ROUNDS // 2]:8.1f} {measured[-1]:8.1f}",
+                      flush=True)
     os.kill(PEER[0], signal.SIGKILL)
     wait_for(PEER[0])
 
 
 def endpoints(crd, directory):
-    print("restore of one process, its network namespace built again (median of 5, ms)")
+    print("restore of one process, its network namespace built again (median of 5, ms);"
+          " each pair has two addresses")
     for count in (0, 1, 50, 100, 200):
         measured = []
         for _ in range(5):
@@ -164,7 +167,8 @@ def endpoints(crd, directory):
                 pid = spawn(["/bin/sleep", "3600"], output, own_session=True)
             for i in range(count):
                 plug(pid, f"v{i}", f"eth{i}", f"10.77.{1 + i // 200}.{1 + i % 200}/16")
-            crd.checkpoint(pid, leave_running=False)
+                ip("address", "add", f"fd77::{1 + i:x}/64", "dev", f"eth{i}", "nodad", netns=pid)
+            crd.last = crd.run("checkpoint", "--pid", str(pid), "--network-mode", "release")[1]
             eventually(lambda: is_gone(pid), "the tree's end")
             eventually(lambda: "veth" not in subprocess.run(["ip", "-d", "link"], capture_output=True, text=True).stdout, "the end of the links")
             measured.append(crd.restore()["whole"] * 1000)

@@ -63,7 +63,7 @@ TEST_F(DescribeTest, AVethHasItsOuterEndAndItsBridge) {
   ASSERT_TRUE(Ip("link set vc1 address 02:00:00:00:00:06"));
   ASSERT_TRUE(Ip("link set vc1 type bridge_slave hairpin on"));
   const Description description = Described();
-  const Interface& eth0 = Find(description, "eth0");
+  const Interface eth0 = Find(description, "eth0");
   EXPECT_EQ(eth0.kind, "veth");
   EXPECT_EQ(eth0.mac, "02:00:00:00:00:05");
   EXPECT_EQ(eth0.mtu, 1400U);
@@ -100,7 +100,7 @@ TEST_F(DescribeTest, AddressesOfBothFamiliesInTheirOrder) {
   ASSERT_TRUE(IpIn(netns_.ref(), "address add 10.1.1.1 peer 10.1.1.2/32 dev eth0"));
   ASSERT_TRUE(IpIn(netns_.ref(), "address add fd77::5/64 dev eth0 nodad noprefixroute"));
   const Description description = Described();
-  const Interface& eth0 = Find(description, "eth0");
+  const Interface eth0 = Find(description, "eth0");
   ASSERT_GE(eth0.addresses.size(), 4U);
   EXPECT_EQ(eth0.addresses[0], (Address{.local = "10.77.0.5",
                                         .prefix_length = 24,
@@ -197,7 +197,7 @@ TEST_F(DescribeTest, AThousandAddressesOnOneInterface) {
   ASSERT_TRUE(IpIn(netns_.ref(), "-batch batch"));
   std::remove("batch");
   const Description description = Described();
-  const Interface& eth0 = Find(description, "eth0");
+  const Interface eth0 = Find(description, "eth0");
   EXPECT_EQ(std::count_if(eth0.addresses.begin(), eth0.addresses.end(),
                           [](const Address& address) { return address.prefix_length == 16; }),
             1000);

@@ -34,6 +34,9 @@ class TcpPeersTest : public testing::NamespacesTest,
     ASSERT_EQ(::bind(listener_.get(), raw, sizeof address_), 0);
     ASSERT_EQ(::listen(listener_.get(), 1), 0);
     peer_.reset(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const timeval patience{.tv_sec = 5, .tv_usec = 0};
+    ASSERT_EQ(::setsockopt(peer_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    ASSERT_EQ(::setsockopt(peer_.get(), IPPROTO_TCP, TCP_MAXSEG, &kSegment, sizeof kSegment), 0);
     ASSERT_EQ(::connect(peer_.get(), raw, sizeof address_), 0);
     end_.reset(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     ASSERT_TRUE(end_.valid());
@@ -55,6 +58,7 @@ class TcpPeersTest : public testing::NamespacesTest,
   }
 
   static constexpr int kOn = 1;
+  static constexpr int kSegment = 1000;
   sockaddr_in6 address_{};
   UniqueFd listener_;
   UniqueFd peer_;
@@ -89,6 +93,37 @@ TEST_P(TcpPeersTest, GetWhatWasInFlightToThem) {
   char text[16] = {};
   EXPECT_EQ(::recv(peer_.get(), text, 11, MSG_WAITALL), 11);
   EXPECT_STREQ(text, "hello world");
+}
+
+// As a restored socket has it: sent, as far as it knows, and not acknowledged.
+TEST_P(TcpPeersTest, GetNoMoreOfThatThanMayBeSentAtOnce) {
+  std::string sent;
+  for (int i = 0; sent.size() < 40 * std::size_t{kSegment}; ++i) sent += std::to_string(i) + ' ';
+  // The socket itself would send it again.
+  ASSERT_TRUE(Run(
+      "nft 'add table inet lock; add chain inet lock out { type filter hook output priority 0; }; "
+      "add rule inet lock out meta l4proto tcp meta mark != 0xC114 drop'"));
+  const int room = 1 << 20;
+  ASSERT_EQ(::setsockopt(end_.get(), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room), 0);
+  const int queue = TCP_SEND_QUEUE;
+  ASSERT_EQ(::setsockopt(end_.get(), IPPROTO_TCP, TCP_REPAIR, &kOn, sizeof kOn), 0);
+  ASSERT_EQ(::setsockopt(end_.get(), IPPROTO_TCP, TCP_REPAIR_QUEUE, &queue, sizeof queue), 0);
+  for (std::size_t at = 0; at < sent.size(); at += kSegment) {
+    const std::string_view part = std::string_view(sent).substr(at, kSegment);
+    ASSERT_EQ(::send(end_.get(), part.data(), part.size(), 0), static_cast<ssize_t>(part.size()));
+  }
+  const auto connections = Read();
+  ASSERT_EQ(connections.size(), 1U);
+  const std::string& in_flight = connections[0].in_flight;
+  ASSERT_GT(in_flight.size(), 5 * std::size_t{kSegment});
+  ASSERT_LE(in_flight.size(), 10 * std::size_t{kSegment});
+  EXPECT_THAT(WakePeers(connections, 0, FdRef(-1)), IsOk());
+  std::string got(in_flight.size(), '\0');
+  EXPECT_EQ(::recv(peer_.get(), got.data(), got.size(), MSG_WAITALL),
+            static_cast<ssize_t>(got.size()));
+  EXPECT_EQ(got, sent.substr(0, got.size()));
+  char more = 0;
+  EXPECT_EQ(::recv(peer_.get(), &more, 1, MSG_DONTWAIT), -1);
 }
 
 TEST_P(TcpPeersTest, AreNotToldApartFromThoseBefore) {
