@@ -194,7 +194,7 @@ TEST_P(OciInside, RefusesAMountpointThatBecameALinkOutOfTheRoot) {
   const std::string mountpoint = container_->bundle() + "/rootfs/data";
   const std::string outside = dir_ / "outside";
   fs::create_directory(outside);
-  const std::string mounts = Slurp("/proc/self/mountinfo");
+  const auto mounts = Mounts();
   for (const std::string& target :
        {outside, std::string("../../../../../../../../tmp"), std::string("/proc/self/root/tmp")}) {
     fs::remove(mountpoint);
@@ -202,7 +202,7 @@ TEST_P(OciInside, RefusesAMountpointThatBecameALinkOutOfTheRoot) {
     EXPECT_TRUE(Refused(crctl_({"restore", checkpoint}), "/data"));
   }
   EXPECT_TRUE(fs::is_empty(outside));
-  EXPECT_EQ(Slurp("/proc/self/mountinfo"), mounts);
+  EXPECT_EQ(Mounts(), mounts);
   EXPECT_EQ(container_->Status(), "stopped");
   fs::remove(mountpoint);
   fs::create_directory(mountpoint);

@@ -225,12 +225,12 @@ TEST_P(OciTest, NamesTheFileOfItsRootThatChanged) {
   ASSERT_TRUE(container_->Run());
   const std::string checkpoint = CheckpointedContainer();
   const std::string program = container_->bundle() + "/rootfs/bin/busybox";
-  const std::string mounts = Slurp("/proc/self/mountinfo");
+  const auto mounts = Mounts();
   std::filesystem::rename(program, dir_ / "busybox");
   Spill(program, "another");
   EXPECT_TRUE(Refused(crctl_({"restore", checkpoint}), "bin/busybox"));
   EXPECT_EQ(container_->Status(), "stopped");
-  EXPECT_EQ(Slurp("/proc/self/mountinfo"), mounts);
+  EXPECT_EQ(Mounts(), mounts);
   std::filesystem::remove(program);
   std::filesystem::rename(dir_ / "busybox", program);
   Restored(checkpoint);

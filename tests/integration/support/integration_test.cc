@@ -35,6 +35,16 @@ std::vector<std::string> OwnNetwork::Tables(ChildReaper& reaper) {
   return tables;
 }
 
+std::vector<std::string> IntegrationTest::Mounts() const {
+  std::vector<std::string> mounts;
+  std::istringstream lines(Slurp("/proc/self/mountinfo"));
+  for (std::string line; std::getline(lines, line);) {
+    const bool ours = line.find(dir_.path()) != std::string::npos;
+    if (ours || line.find(" /tmp ") != std::string::npos) mounts.push_back(line);
+  }
+  return mounts;
+}
+
 void IntegrationTest::SetUp() {
   ASSERT_TRUE(network_.made()) << "these tests need root";
   ASSERT_TRUE(StartCrd());

@@ -87,6 +87,9 @@ class IntegrationTest : public ::testing::Test {
   // Names of files in a directory, sorted.
   static std::vector<std::string> FilesIn(const std::string& directory);
 
+  // Mounts in this test's directory, and on /tmp: others come and go beside it.
+  [[nodiscard]] std::vector<std::string> Mounts() const;
+
   // Of checkpoints by Checkpointed(): namespaces that end with their trees, by default.
   std::string network_mode_ = "release";
   OwnNetwork network_;
