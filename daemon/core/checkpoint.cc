@@ -11,6 +11,7 @@
 #include "daemon/base/log.h"
 #include "daemon/core/container_dump.h"
 #include "daemon/core/dump_cure.h"
+#include "daemon/core/ending_network.h"
 #include "daemon/core/errors.h"
 #include "daemon/core/image_follower.h"
 #include "daemon/core/link_remaps.h"
@@ -77,6 +78,7 @@ class Checkpointing {
   std::optional<StagedCheckpoint> staged_;
   std::vector<RemappedFile> remapped_;
   std::optional<ImageFollower> follower_;
+  std::optional<EndingNetwork> ending_network_;
   std::optional<TcpPause> pause_;  // that the peers of its connections make
   bool recorded_ = false;
   bool committed_ = false;
@@ -294,6 +296,8 @@ Result<void> Checkpointing::Commit() {
   }
   checkpoint_ = std::move(ready);
   committed_ = true;
+  if (request_.options.tcp_established && manifest.network && manifest.network->path.empty())
+    ending_network_.emplace(checkpoint_.pid, manifest.network->description);
   if (manifest.network.has_value() && request_.reserve_for.count() > 0)
     parts_.reservations.ScheduleExpiry(parts_.clock.Wall() + request_.reserve_for.count());
   return {};
@@ -346,6 +350,7 @@ Result<void> Checkpointing::AwaitEnd() {
     const auto open = PidFd::Reopen(process.identity());
     if (open.ok() && !open->WaitExit(patience)) return errors::TreeDidNotEnd(process.pid);
   }
+  if (ending_network_) ending_network_->Dismantle();
   return {};
 }
 

@@ -16,11 +16,11 @@ bool NetnsPins::IsPinned(const CheckpointId& id) const { return net::OpenNetns(P
 
 Result<void> NetnsPins::Unpin(const CheckpointId& id) { return net::UnpinNetns(Path(id)); }
 
-// The kernel takes veth pairs down with their namespace, but later.
+// The kernel takes veth pairs down with their namespace, but later, and what is locked before that.
 Result<void> NetnsPins::Dismantle(const CheckpointId& id) {
   net::Description description;
-  if (const auto netns = net::OpenNetns(Path(id)); netns.ok())
-    description = TRY(net::Describe(netns->ref()));
+  const auto netns = net::OpenNetns(Path(id));
+  if (netns.ok()) description = TRY(net::Describe(netns->ref()));
   TRY(Unpin(id));
   for (const net::Interface& interface : description.interfaces) {
     if (const auto& end = interface.host_end) TRY(net::RemoveVeth(end->name, end->mac));

@@ -137,11 +137,11 @@ Result<ReservationRecord> Reservations::Release(const ReservationRecord& record)
   return freed;
 }
 
-// Its lock goes with it.
+// Its lock goes with it, and not before: peers would be reset whose connections may come back.
 Result<void> Reservations::LoseNamespace(const CheckpointId& checkpoint) {
+  TRY(pins_.Dismantle(checkpoint));
   if (const auto record = inventory_.FindCheckpoint(checkpoint.str()); record.ok())
     ReleaseNetworkLock(inventory_, *record, pins_.Path(checkpoint));
-  TRY(pins_.Dismantle(checkpoint));
   Update update = inventory_.NewUpdate();
   for (ReservationRecord& other : TRY(inventory_.ListReservationsOf(checkpoint))) {
     if (other.state != ReservationState::kHeld || other.keeping != Keeping::kHold) continue;

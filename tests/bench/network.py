@@ -80,6 +80,7 @@ class Talk:
 
     def __init__(self, connection):
         self.connection = connection
+        connection.settimeout(None)  # one with a timeout does not wait for all
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.exchange()
 
@@ -91,8 +92,9 @@ class Talk:
         self.connection.sendall(b"hello")
 
     def hear(self):
-        if self.connection.recv(5, socket.MSG_WAITALL) != b"hello":
-            raise Failed("the connection was closed")
+        heard = self.connection.recv(5, socket.MSG_WAITALL)
+        if heard != b"hello":
+            raise Failed(f"the connection is closed, or damaged: it said {heard}")
         return time.monotonic()
 
 
