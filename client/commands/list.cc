@@ -1,6 +1,8 @@
 #include <memory>
 #include <utility>
 
+#include <api/v1/services.grpc.pb.h>
+
 #include "client/commands/commands.h"
 #include "client/commands/pages.h"
 #include "client/commands/state_names.h"
@@ -35,7 +37,9 @@ std::string Render(const v1::ListCheckpointsResponse& list) {
 }
 
 Result<int> Run(Session& session, const Args& args) {
-  const auto list = TRY(ListAll(session, &v1::ListService::Stub::ListCheckpoints, args.all));
+  v1::ListRequest request;
+  request.set_all(args.all);
+  const auto list = TRY(ListAll(session, &v1::ListService::Stub::ListCheckpoints, request));
   if (session.settings().json) {
     session.out().Line(ToJson(list));
   } else if (args.quiet) {

@@ -10,7 +10,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/each.h"
 #include "client/commands/network_text.h"
-#include "client/commands/reservations.h"
+#include "client/commands/pages.h"
 #include "client/commands/validators.h"
 #include "client/exit_codes.h"
 #include "client/json.h"
@@ -117,7 +117,7 @@ void AddNetworkRm(CLI::App& app, Command& chosen) {
 }
 
 Result<int> ListReservations(Session& session, const v1::ListReservationsRequest& request) {
-  const auto whole = TRY(FetchReservations(session, request));
+  const auto whole = TRY(ListAll(session, &Stub::ListReservations, request));
   if (session.settings().json) {
     session.out().Line(ToJson(whole));
   } else {

@@ -1,21 +1,18 @@
 #pragma once
 
-#include <api/v1/services.grpc.pb.h>
+#include <grpcpp/grpcpp.h>
 
 #include "client/session.h"
 #include "daemon/base/result.h"
 
 namespace crd::client {
 
-// All pages of a list as one answer.
-template <typename Response>
+// All pages of what the request asks for as one answer.
+template <typename Stub, typename Request, typename Response>
 Result<Response> ListAll(Session& session,
-                         grpc::Status (v1::ListService::Stub::*method)(grpc::ClientContext*,
-                                                                       const v1::ListRequest&,
-                                                                       Response*),
-                         bool all) {
-  v1::ListRequest request;
-  request.set_all(all);
+                         grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                      Response*),
+                         Request request) {
   Response whole;
   do {
     const Response page = TRY(session.Call(method, request, session.Limited()));

@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include <api/v1/services.grpc.pb.h>
+
 #include "client/commands/commands.h"
 #include "client/commands/exit_status.h"
 #include "client/commands/pages.h"
@@ -84,7 +86,9 @@ Result<int> RunRuntime(Session& session, const Args& args) {
 
 Result<int> Run(Session& session, const Args& args) {
   if (args.runtime || !args.root.empty()) return RunRuntime(session, args);
-  const auto list = TRY(ListAll(session, &v1::ListService::Stub::ListContainers, args.all));
+  v1::ListRequest request;
+  request.set_all(args.all);
+  const auto list = TRY(ListAll(session, &v1::ListService::Stub::ListContainers, request));
   if (session.settings().json) {
     session.out().Line(ToJson(list));
   } else if (args.quiet) {

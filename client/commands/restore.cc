@@ -5,11 +5,14 @@
 #include <utility>
 #include <vector>
 
+#include <api/v1/network.grpc.pb.h>
+#include <api/v1/services.grpc.pb.h>
+
 #include "client/commands/commands.h"
 #include "client/commands/exit_status.h"
 #include "client/commands/operation.h"
+#include "client/commands/pages.h"
 #include "client/commands/pid_file.h"
-#include "client/commands/reservations.h"
 #include "client/commands/validators.h"
 #include "client/errors.h"
 #include "client/exit_codes.h"
@@ -90,7 +93,8 @@ Result<int> WaitFor(Session& session, const std::string& id) {
 }
 
 Result<void> PrintAddresses(Session& session, const std::string& container) {
-  const v1::ListReservationsResponse listed = TRY(FetchReservations(session, {}));
+  const auto listed = TRY(
+      ListAll(session, &v1::NetworkService::Stub::ListReservations, v1::ListReservationsRequest()));
   for (const v1::Reservation& reservation : listed.reservations()) {
     if (reservation.container_id() != container) continue;
     for (const std::string& address : reservation.addresses()) {

@@ -17,8 +17,6 @@ namespace {
 constexpr std::size_t kIdLength = 16;
 constexpr std::size_t kMaxHolder = 64;
 constexpr const char* kByHand = "by hand";
-// Who asks for any free address may be overtaken by others who do.
-constexpr int kFreeAttempts = 16;
 constexpr std::chrono::hours kLongestTimer{24};
 
 Result<std::string> CheckedHolder(const std::string& holder) {

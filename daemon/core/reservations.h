@@ -40,6 +40,9 @@ struct EndpointHold {
 // and what is told to whom it is refused. Thread-safe.
 class Reservations {
  public:
+  // Who asks for any free address may be overtaken by others who do, and tries so often.
+  static constexpr int kFreeAttempts = 16;
+
   Reservations(Inventory& inventory, Networks& networks, NetnsPins& pins, ExitWatcher& timers,
                const Clock& clock)
       : inventory_(inventory), networks_(networks), pins_(pins), timers_(timers), clock_(clock) {}

@@ -26,8 +26,6 @@ namespace crd {
 namespace {
 
 // A parent that reaps every few seconds is slow, one that has not reaped by then never will.
-// Who asks for any free address may be overtaken by others who do.
-constexpr int kAddressAttempts = 16;
 constexpr auto kZombiePatience = std::chrono::seconds(15);
 // What the kernel takes to clean up after a namespace that has ended.
 constexpr auto kNamespacePatience = std::chrono::seconds(10);
@@ -209,7 +207,8 @@ Result<void> Restoring::Record() {
     TRY(endpoints_->Claim(container_.id, update));
     auto written = parts_.inventory.Write(update);
     if (written.ok()) return endpoints_->DismantleIfChanged();
-    if (attempt == kAddressAttempts || !endpoints_->MayChooseAgain(written.error())) return written;
+    if (attempt == Reservations::kFreeAttempts || !endpoints_->MayChooseAgain(written.error()))
+      return written;
   }
 }
 
