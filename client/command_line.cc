@@ -5,6 +5,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 
@@ -54,7 +57,6 @@ void AddGlobalOptions(CLI::App& app, Settings& settings, std::int64_t& timeout_u
   app.add_option("--socket", settings.socket,
                  fmt::format("Where crd listens ({})", kDefaultAddress))
       ->transform(AsSocketPath())
-      ->envname("CRD_SOCKET")
       ->option_text("ADDR (Env:CRD_SOCKET)");
   app.add_flag("--json", settings.json, "Print the API's messages, one a line");
   app.add_option("--timeout", timeout_us, "Give up after so long: 500ms, 30s, 1h30m")
@@ -74,6 +76,17 @@ void AddCommands(CLI::App& app, const std::vector<std::string>& arguments, Comma
     if (entry.alias != nullptr) command->alias(entry.alias);
     if (MayBeMeant(entry, arguments)) entry.add(*command, chosen);
   }
+}
+
+// CLI11 has envname() for this, but from 2.4 on passes over a value that it cannot take; a crd that
+// was not meant would be asked then.
+void TakeSocketFromEnvironment(const CLI::App& app, Settings& settings) {
+  const char* address = std::getenv("CRD_SOCKET");  // NOLINT(concurrency-mt-unsafe): no threads yet
+  if (address == nullptr || *address == '\0' || app.count("--socket") != 0) return;
+  std::string path = address;
+  const std::string problem = AsSocketPath()(path);
+  if (!problem.empty()) throw CLI::ValidationError("CRD_SOCKET", problem);
+  settings.socket = std::move(path);
 }
 
 Notice Complain(const CLI::App& app, const CLI::ParseError& problem) {
@@ -122,6 +135,7 @@ std::variant<Invocation, Notice> ParseCommandLine(std::vector<std::string> argum
   std::reverse(arguments.begin(), arguments.end());
   try {
     app.parse(std::move(arguments));
+    TakeSocketFromEnvironment(app, invocation.settings);
   } catch (const CLI::ParseError& problem) {
     return Complain(app, problem);
   }

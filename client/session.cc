@@ -29,6 +29,12 @@ void Pause(Cancellation* cancellation, milliseconds length) {
   }
 }
 
+// gRPC 1.51 ends with CANCELLED, and without a word, the calls that a server has taken in but given
+// to no handler when it shuts down. What a handler says has details.
+bool TurnedAway(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::CANCELLED && status.error_details().empty();
+}
+
 }  // namespace
 
 Result<void> Session::Run(const Attempt& attempt, const CallOptions& options) {
@@ -73,8 +79,12 @@ Result<void> Session::RunOnce(const Attempt& attempt, const CallDeadline& deadli
   if (deadline) context.set_deadline(*deadline);
   const Cancellation::Call call(cancellation, context);
   const grpc::Status status = attempt(channel_, context);
-  if (!status.ok()) return FromStatus(status);
-  return {};
+  if (status.ok()) return {};
+  const bool given_up = cancellation != nullptr && cancellation->cancelled();
+  if (!given_up && TurnedAway(status)) {
+    return FromStatus({grpc::StatusCode::UNAVAILABLE, "it is stopping"});
+  }
+  return FromStatus(status);
 }
 
 void Session::TellOfOutage(std::chrono::seconds patience) {

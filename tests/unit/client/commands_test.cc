@@ -312,6 +312,16 @@ TEST_F(Commands, RmTakesNotFoundForDoneWhenItHadToAskAgain) {
   EXPECT_EQ(outcome.out, "4f2a\n");
 }
 
+TEST_F(Commands, AsksTheNextCrdWhenTheLastOneTurnedTheCallAway) {
+  int calls = 0;
+  answers_.remove = [&](ServerContext&, const v1::DeleteRequest&, v1::DeleteResponse&) {
+    return ++calls == 1 ? Status(StatusCode::CANCELLED, "") : Status::OK;
+  };
+  const Outcome outcome = Run({"rm", "4f2a"});
+  EXPECT_EQ(outcome.status, kDone) << outcome.err;
+  EXPECT_EQ(calls, 2);
+}
+
 TEST_F(Commands, DoesNotRepeatASignal) {
   int calls = 0;
   answers_.signal = [&](ServerContext&, const v1::SignalRequest&, v1::SignalResponse&) {
