@@ -9,6 +9,7 @@
 #include "daemon/base/files.h"
 #include "daemon/base/log.h"
 #include "daemon/core/container_mounts.h"
+#include "daemon/runtime/nested_cgroups.h"
 #include "daemon/runtime/tmpfs.h"
 
 namespace crd {
@@ -57,6 +58,10 @@ Result<void> ContainerDump::ApplyTo(criu::DumpRequest& request) const {
 Result<void> ContainerDump::Freeze() {
   const auto begin = SteadyClock::now();
   auto frozen = freezer_.Freeze(begin + kFreezePatience);
+  // Again: until now they could change.
+  for (runtime::CgroupPlace& place : container_.cgroups) {
+    if (frozen.ok() && place.own) frozen = runtime::ReadNested(container_.id, place);
+  }
   freezing_ = std::chrono::duration_cast<std::chrono::microseconds>(SteadyClock::now() - begin);
   return frozen;
 }

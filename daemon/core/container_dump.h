@@ -27,7 +27,8 @@ class ContainerDump {
   // Sets what CRIU must know of mounts, namespaces and cgroup. kNotFound if a namespace has gone.
   Result<void> ApplyTo(criu::DumpRequest& request) const;
 
-  // Right before CRIU collects the tree, so that it stands still no longer than it must.
+  // Right before CRIU collects the tree, so that it stands still no longer than it must. Fails also
+  // as runtime::ReadNested() does.
   Result<void> Freeze();
   // How long that took.
   [[nodiscard]] std::chrono::microseconds freezing() const { return freezing_; }

@@ -1,6 +1,8 @@
 #include "daemon/core/container_restore.h"
 
+#include <algorithm>
 #include <charconv>
+#include <map>
 #include <sstream>
 #include <utility>
 
@@ -15,6 +17,7 @@
 #include "daemon/core/process_tree.h"
 #include "daemon/runtime/layer.h"
 #include "daemon/runtime/mount_flags.h"
+#include "daemon/runtime/nested_cgroups.h"
 #include "daemon/runtime/refusals.h"
 #include "daemon/runtime/retarget.h"
 #include "daemon/runtime/runtime_state.h"
@@ -33,17 +36,25 @@ bool CgroupsAreSystemds(const runtime::SavedContainer& container) {
   return false;
 }
 
+Result<void> CheckEmpty(const runtime::SavedContainer& container, const std::string& directory) {
+  const auto procs = TRY(ReadFile(directory + "/cgroup.procs"));
+  pid_t pid = 0;
+  if (std::istringstream(procs) >> pid) {
+    return runtime::refusal::CgroupBusy(container.id, directory, pid);
+  }
+  return {};
+}
+
 Result<void> CheckCgroup(const runtime::SavedContainer& container,
                          const runtime::CgroupPlace& place) {
-  const auto procs = ReadFile(place.directory + "/cgroup.procs");
-  if (!procs.ok() && procs.error().code == Code::kNotFound) {
+  auto empty = CheckEmpty(container, place.directory);
+  if (!empty.ok() && empty.error().code == Code::kNotFound) {
     if (!CgroupsAreSystemds(container)) return {};
     return runtime::refusal::CgroupGone(container.id, place.directory);
   }
-  if (!procs.ok()) return procs.error();
-  pid_t pid = 0;
-  if (std::istringstream(*procs) >> pid) {
-    return runtime::refusal::CgroupBusy(container.id, place.directory, pid);
+  TRY(std::move(empty));
+  for (const std::string& within : runtime::CgroupsWithin(place.directory)) {
+    TRY(CheckEmpty(container, within));
   }
   return {};
 }
@@ -148,8 +159,7 @@ Error ContainerRestore::Explained(Error error) const {
 }
 
 Result<void> ContainerRestore::Prepare(std::string directory) {
-  made_cgroups_.emplace(
-      TRY(runtime::MadeCgroups::Make(container_.id, old_cgroups_, container_.cgroups)));
+  made_cgroups_.emplace(TRY(runtime::MadeCgroups::Make(container_.id, container_.cgroups)));
   root_.emplace(TRY(runtime::ContainerRoot::Mount(container_, std::move(directory))));
   return {};
 }
@@ -235,13 +245,32 @@ Result<void> ContainerRestore::SetUpNetwork(pid_t root) const {
   return net::BringLoopbackUp(inside.ref());
 }
 
+Result<void> ContainerRestore::PlaceInNested(pid_t root, const std::string& aside) const {
+  const bool any = std::any_of(container_.cgroups.begin(), container_.cgroups.end(),
+                               [](const runtime::CgroupPlace& place) {
+                                 return !place.nested.empty() || !place.subtree_control.empty();
+                               });
+  if (!any) return {};
+  std::map<pid_t, pid_t> pids;
+  const ProcessTree tree = TRY(ReadProcessTree(root));
+  for (const TreeProcess& process : tree.processes()) {
+    if (const auto inner = proc::ReadInnermostPid(process.pid); inner.ok()) {
+      pids.emplace(*inner, process.pid);
+    }
+  }
+  auto placed = runtime::PlaceProcesses(container_.cgroups, pids, aside);
+  if (placed.ok()) return placed;
+  return runtime::refusal::CgroupUnusable(container_.id, container_.id, placed.error());
+}
+
 Result<void> ContainerRestore::Adopt(const ProcessIdentity& root, const Cgroup* made_for_restore,
-                                     Children& children) {
+                                     const std::string& aside, Children& children) {
   TRY(runtime::RepairMountFlags(root.pid, container_.mounts));
   const runtime::CgroupPlace* place = PlaceInV2(container_);
   if (made_for_restore != nullptr && place != nullptr && !place->directory.empty()) {
     TRY(MoveAll(*made_for_restore, place->directory));
   }
+  TRY(PlaceInNested(root.pid, aside));
   TRY(record_.Name(root));
   return console_ ? console_->HandOver(children) : Result<void>();
 }
@@ -255,8 +284,11 @@ void ContainerRestore::Keep() {
   for (std::size_t i = 0; i < old_cgroups_.size(); ++i) {
     const std::string& old = old_cgroups_[i].directory;
     if (!old_cgroups_[i].own || old == container_.cgroups[i].directory) continue;
-    if (::rmdir(old.c_str()) != 0 && errno != ENOENT) {
-      spdlog::warn("{}, ignoring", Error::Errno("remove the cgroup '{}'", old).message);
+    std::vector<std::string> all = runtime::CgroupsWithin(old);
+    all.insert(all.begin(), old);
+    for (auto one = all.rbegin(); one != all.rend(); ++one) {
+      if (::rmdir(one->c_str()) == 0 || errno == ENOENT) continue;
+      spdlog::warn("{}, ignoring", Error::Errno("remove the cgroup '{}'", *one).message);
     }
   }
 }

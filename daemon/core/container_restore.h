@@ -67,9 +67,11 @@ class ContainerRestore {
   // In kSetupNamespaces: `root` has its network namespace, and nothing in it.
   [[nodiscard]] Result<void> SetUpNetwork(pid_t root) const;
   // In kPostRestore: puts mounts right, moves the tree out of `made_for_restore` (null: it is where
-  // it belongs) into the cgroup2 that it had, tells the runtime and hands the console over.
+  // it belongs) into the cgroup2 that it had, and each process into the cgroup within that, tells
+  // the runtime and hands the console over. `aside`: see runtime::PlaceProcesses().
+  // CGROUP_UNUSABLE.
   [[nodiscard]] Result<void> Adopt(const ProcessIdentity& root, const Cgroup* made_for_restore,
-                                   Children& children);
+                                   const std::string& aside, Children& children);
   // Says what became of the root with an error that the restore ends with.
   [[nodiscard]] Error Explained(Error error) const;
   // Tells the runtime that nothing came of it.
@@ -88,6 +90,7 @@ class ContainerRestore {
         record_(std::move(record)) {}
   Result<void> OpenNamespaces();
   Result<void> ChooseCgroupNamespace();
+  [[nodiscard]] Result<void> PlaceInNested(pid_t root, const std::string& aside) const;
 
   runtime::SavedContainer container_;              // as it is to be
   std::vector<runtime::CgroupPlace> old_cgroups_;  // where it was

@@ -291,7 +291,7 @@ Result<void> Restoring::OnStage(criu::RestoreStage stage, pid_t root) {
   TRY(operation_.CheckGoingOn());
   if (!container_restore_) return {};
   return container_restore_->Adopt(root_->identity(), cgroup_is_runtimes_ ? nullptr : &*cgroup_,
-                                   parts_.children);
+                                   parts_.cgroup_base, parts_.children);
 }
 
 Result<void> Restoring::SetTimersGoing(pid_t root) {

@@ -13,7 +13,7 @@ namespace {
 
 // In the order in which they are to be set: memory+swap is never below memory, a quota never above
 // its period.
-constexpr std::array<std::string_view, 42> kFiles = {
+constexpr std::array<std::string_view, 44> kFiles = {
     "cpuset.cpus",
     "cpuset.mems",
     "cpuset.cpu_exclusive",
@@ -56,6 +56,8 @@ constexpr std::array<std::string_view, 42> kFiles = {
     "io.latency",
     "hugetlb.2MB.max",
     "hugetlb.2MB.limit_in_bytes",
+    "cgroup.max.depth",
+    "cgroup.max.descendants",
 };
 constexpr std::string_view kDevices = "devices.list";
 constexpr std::string_view kOomControl = "memory.oom_control";

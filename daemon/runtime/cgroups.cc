@@ -1,7 +1,11 @@
 #include "daemon/runtime/cgroups.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <sstream>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/base/files.h"
@@ -52,9 +56,19 @@ ino_t MountNamespaceOf(pid_t pid) {
   return inode.ok() ? *inode : 0;
 }
 
-bool HasStrangers(const std::string& directory, pid_t init, ino_t own_mounts) {
+// 0: it shares crd's.
+ino_t MountsOfItsOwn(pid_t init) {
+  const ino_t mounts = MountNamespaceOf(init);
+  return mounts == MountNamespaceOf(::getpid()) ? 0 : mounts;
+}
+
+bool HasStrangersItself(const std::string& directory, pid_t init, ino_t own_mounts) {
   const auto procs = ReadFile(directory + "/cgroup.procs");
-  if (!procs.ok()) return true;
+  if (!procs.ok()) {
+    // It has gone meanwhile; one of threads tells nothing of processes.
+    const int why = procs.error().sys_errno;
+    return why != ENOENT && why != ENODEV && why != EOPNOTSUPP;
+  }
   std::istringstream pids(*procs);
   for (pid_t pid = 0; pids >> pid;) {
     if (pid == init || (own_mounts != 0 && MountNamespaceOf(pid) == own_mounts)) continue;
@@ -63,12 +77,54 @@ bool HasStrangers(const std::string& directory, pid_t init, ino_t own_mounts) {
   return false;
 }
 
+bool HasStrangers(const std::string& directory, pid_t init, ino_t own_mounts) {
+  if (HasStrangersItself(directory, init, own_mounts)) return true;
+  const std::vector<std::string> within = CgroupsWithin(directory);
+  return std::any_of(within.begin(), within.end(), [&](const std::string& one) {
+    return HasStrangersItself(one, init, own_mounts);
+  });
+}
+
+// The longest beginning of the path that is the end of one of those, which may be seen through
+// other mounts; the path itself if none is.
+std::string WhereItWasMade(const std::string& path, const std::vector<std::string>& made) {
+  for (std::string one = path; one.size() > 1; one.resize(one.rfind('/'))) {
+    const bool is_made = std::any_of(made.begin(), made.end(),
+                                     [&](const std::string& it) { return it.ends_with(one); });
+    if (is_made) return one;
+  }
+  return path;
+}
+
+// A directory of cgroups counts those in it, and has no others.
+bool HasAnyWithin(const std::string& directory) {
+  struct stat status {};
+  return ::stat(directory.c_str(), &status) == 0 && status.st_nlink > 2;
+}
+
+void AddWithin(const std::string& directory, std::vector<std::string>& found) {
+  if (!HasAnyWithin(directory)) return;
+  const auto opened = OpenDirectory(directory);
+  if (!opened.ok()) return;
+  const auto names = ListDirectory(opened->ref());
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    struct stat status {};
+    if (::fstatat(opened->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISDIR(status.st_mode)) {
+      continue;
+    }
+    found.push_back(directory + "/" + name);
+    AddWithin(directory + "/" + name, found);
+  }
+}
+
 }  // namespace
 
 bool CgroupPlace::Has(std::string_view controller) const { return InList(controllers, controller); }
 
-std::vector<CgroupPlace> ParseCgroups(std::string_view text,
-                                      const std::vector<MountEntry>& mounts) {
+std::vector<CgroupPlace> ParseCgroups(std::string_view text, const std::vector<MountEntry>& mounts,
+                                      const std::vector<std::string>& made) {
   std::vector<CgroupPlace> places;
   std::istringstream lines{std::string(text)};
   for (std::string line; std::getline(lines, line);) {
@@ -79,6 +135,7 @@ std::vector<CgroupPlace> ParseCgroups(std::string_view text,
                       .path = line.substr(second + 1)};
     // Out of reach of crd's own cgroup namespace.
     if (!place.path.starts_with('/') || place.path.starts_with("/..")) continue;
+    place.path = WhereItWasMade(place.path, made);
     place.directory = DirectoryOf(place, mounts);
     place.own = place.path != "/" && !place.directory.empty();
     places.push_back(std::move(place));
@@ -86,13 +143,33 @@ std::vector<CgroupPlace> ParseCgroups(std::string_view text,
   return places;
 }
 
-Result<std::vector<CgroupPlace>> CgroupsOf(pid_t init) {
+std::vector<std::string> CgroupsWithin(const std::string& directory) {
+  std::vector<std::string> found;
+  AddWithin(directory, found);
+  return found;
+}
+
+Result<std::vector<CgroupPlace>> CgroupsOf(pid_t init, const std::vector<std::string>& made) {
   const std::string text = TRY(ReadFile(fmt::format("/proc/{}/cgroup", init)));
-  std::vector<CgroupPlace> places = ParseCgroups(text, TRY(ReadMountTable(0)));
-  ino_t own_mounts = MountNamespaceOf(init);
-  if (own_mounts == MountNamespaceOf(::getpid())) own_mounts = 0;
+  std::vector<CgroupPlace> places = ParseCgroups(text, TRY(ReadMountTable(0)), made);
+  const ino_t own_mounts = MountsOfItsOwn(init);
   for (CgroupPlace& place : places) {
     if (place.own && HasStrangers(place.directory, init, own_mounts)) place.own = false;
+  }
+  return places;
+}
+
+Result<std::vector<CgroupPlace>> CgroupsAbove(pid_t init) {
+  const std::string text = TRY(ReadFile(fmt::format("/proc/{}/cgroup", init)));
+  const ino_t own_mounts = MountsOfItsOwn(init);
+  std::vector<CgroupPlace> places;
+  for (CgroupPlace& place : ParseCgroups(text, TRY(ReadMountTable(0)))) {
+    while (place.own && !HasStrangers(place.directory, init, own_mounts)) {
+      places.push_back(place);
+      place.path.resize(place.path.rfind('/'));
+      place.directory.resize(place.directory.rfind('/'));
+      place.own = !place.path.empty();
+    }
   }
   return places;
 }

@@ -31,6 +31,9 @@ struct RuntimeState {
   std::string bundle;            // absolute
   std::string rootfs;            // if somebody else than the bundle names it
   std::string created;           // RFC 3339
+  // Where the runtime made its cgroups, as it saw them: directories (runc), or the path in every
+  // hierarchy (crun).
+  std::vector<std::string> cgroups;
 };
 
 // A container as it was found.

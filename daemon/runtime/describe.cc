@@ -14,6 +14,7 @@
 #include "daemon/runtime/device_filter.h"
 #include "daemon/runtime/engine.h"
 #include "daemon/runtime/mount_plan.h"
+#include "daemon/runtime/nested_cgroups.h"
 #include "daemon/runtime/network.h"
 #include "daemon/runtime/refusals.h"
 #include "daemon/runtime/tmpfs.h"
@@ -112,22 +113,23 @@ class Describer {
   }
 
   Result<void> LookAtCgroups() {
-    description_.saved.cgroups = TRY(CgroupsOf(state_.pid));
+    std::vector<CgroupPlace>& places = description_.saved.cgroups;
+    places = TRY(CgroupsOf(state_.pid, state_.cgroups));
     bool has_own = false;
-    for (CgroupPlace& place : description_.saved.cgroups) {
+    for (CgroupPlace& place : places) {
       if (!place.own) continue;
       has_own = true;
       place.limits = ReadLimits(place.directory);
-      place.device_filter = place.v2() && HasDeviceFilter(place.directory);
-      const UniqueFd directory = TRY(OpenDirectory(place.directory));
-      for (const std::string& name : TRY(ListDirectory(directory.ref()))) {
-        struct stat status {};
-        if (::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISDIR(status.st_mode)) {
-          Add(0, refusal::NestedCgroup(state_, place.directory + "/" + name));
-          return {};
-        }
+      if (place.v2()) place.device_filters = ReadDeviceFilters(place.directory);
+      if (auto read = ReadNested(state_.id, place); !read.ok()) {
+        // What has been removed meanwhile is read again when all stands still.
+        if (read.error().reason.empty()) continue;
+        Add(0, std::move(read).error());
+        return {};
       }
+    }
+    if (const auto outsider = FindOutsider(places, tree_)) {
+      Add(outsider->pid, refusal::CgroupElsewhere(state_.id, outsider->pid, outsider->path));
     }
     if (!has_own) Add(0, refusal::NoCgroup(state_));
     return {};

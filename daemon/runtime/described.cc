@@ -35,7 +35,7 @@ Result<void> CheckRoot(const ClientDescription& description) {
   return {};
 }
 
-Result<void> CheckState(const ClientDescription& description, const RuntimeState& state) {
+Result<void> CheckState(const ClientDescription& description, RuntimeState& state) {
   const std::string name = description.kind == Kind::kRunc ? "state.json" : "status";
   const std::string& path = description.state_path;
   if (!IsPlain(path) || !path.ends_with(fmt::format("/{}/{}", description.id, name))) {
@@ -48,12 +48,13 @@ Result<void> CheckState(const ClientDescription& description, const RuntimeState
   const auto text =
       opened.ok() ? ReadFileAt(opened->ref(), name) : Result<std::string>(opened.error());
   if (!text.ok()) return refusal::StateUnreadable(path, text.error());
-  const auto kept = ParseState(description.kind, description.id, *text);
+  auto kept = ParseState(description.kind, description.id, *text);
   if (!kept.ok()) return refusal::StateUnreadable(path, kept.error());
   if (kept->pid != state.pid || kept->start_time != state.start_time) {
     return refusal::DescriptionWrong(
         description.id, fmt::format("'{}' names process {}, not {}", path, kept->pid, state.pid));
   }
+  state.cgroups = std::move(kept->cgroups);
   return {};
 }
 

@@ -91,7 +91,7 @@ std::vector<std::string> DefaultRoots() {
 
 Status StatusOf(const RuntimeState& state) {
   if (!InitIsAlive(state)) return Status::kStopped;
-  const auto cgroups = CgroupsOf(state.pid);
+  const auto cgroups = CgroupsOf(state.pid, state.cgroups);
   return cgroups.ok() && IsFrozen(*cgroups) ? Status::kPaused : Status::kRunning;
 }
 

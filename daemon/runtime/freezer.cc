@@ -44,10 +44,10 @@ bool IsFrozen(const std::vector<CgroupPlace>& places) {
 }
 
 void ThawLeftOver(pid_t init) {
-  const auto places = CgroupsOf(init);
+  const auto places = CgroupsAbove(init);
   if (!places.ok()) return;
   for (const CgroupPlace& place : *places) {
-    if (!place.own || !IsFrozen({place})) continue;
+    if (!IsFrozen({place})) continue;
     const auto thawed = Ask(place.directory, place.v2(), /*to_freeze=*/false);
     if (!thawed.ok()) spdlog::error("thaw process {}: {}", init, thawed.error().message);
   }

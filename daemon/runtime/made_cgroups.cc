@@ -1,5 +1,8 @@
 #include "daemon/runtime/made_cgroups.h"
 
+#include <set>
+#include <sstream>
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,13 +30,48 @@ void InheritCpus(const std::string& parent, const std::string& directory) {
   }
 }
 
-// Controllers that a cgroup2 gives to those beneath it: of those that limits ask for.
+// Controllers that a cgroup2 gives to those beneath it: of those that limits ask for, and that its
+// own is to give on.
 void EnableControllers(const std::string& parent, const CgroupPlace& place) {
+  std::set<std::string> controllers;
   for (const auto& limit : place.limits) {
-    const std::string controller = limit.first.substr(0, limit.first.find('.'));
-    // What cannot be enabled shows when the limit is set.
+    controllers.insert(limit.first.substr(0, limit.first.find('.')));
+  }
+  // Its files are there without any.
+  controllers.erase("cgroup");
+  std::istringstream given_on(place.subtree_control);
+  for (std::string one; given_on >> one;) controllers.insert(one);
+  for (const std::string& controller : controllers) {
+    // What cannot be enabled shows when the limit is set, or it is given on.
     static_cast<void>(WriteCgroupFile(parent + "/cgroup.subtree_control", "+" + controller));
   }
+}
+
+// A cgroup2 that gives controllers takes no process, and CRIU has to be in it.
+Result<void> TakeControllers(const std::string& directory) {
+  std::vector<std::string> all = CgroupsWithin(directory);
+  all.insert(all.begin(), directory);
+  for (auto one = all.rbegin(); one != all.rend(); ++one) {
+    const std::string file = *one + "/cgroup.subtree_control";
+    std::istringstream given(TRY(ReadFile(file)));
+    for (std::string controller; given >> controller;) TRY(WriteCgroupFile(file, "-" + controller));
+  }
+  return {};
+}
+
+Result<void> GiveTo(const NestedCgroup& nested, const std::string& directory) {
+  if (nested.uid == 0 && nested.gid == 0) return {};
+  if (::chown(directory.c_str(), nested.uid, nested.gid) != 0) {
+    return Error::Errno("give '{}' to its owner", directory);
+  }
+  for (const std::string& name : nested.owned) {
+    const std::string path = directory + "/" + name;
+    // Controllers, with their files, come later.
+    if (::lchown(path.c_str(), nested.uid, nested.gid) != 0 && errno != ENOENT) {
+      return Error::Errno("give '{}' to its owner", path);
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -60,17 +98,31 @@ Result<void> MadeCgroups::MakePlace(const CgroupPlace& place) {
   return WriteLimits(place.directory, place.limits);
 }
 
-Result<MadeCgroups> MadeCgroups::Make(std::string_view id, const std::vector<CgroupPlace>& before,
-                                      const std::vector<CgroupPlace>& places) {
+Result<void> MadeCgroups::MakeNested(const CgroupPlace& place) {
+  if (place.v2()) TRY(TakeControllers(place.directory));
+  for (const NestedCgroup& nested : place.nested) {
+    const std::string directory = place.directory + nested.path;
+    if (::mkdir(directory.c_str(), 0755) == 0) {
+      made_.push_back(directory);
+    } else if (errno != EEXIST) {
+      return Error::Errno("make '{}'", directory);
+    }
+    if (place.Has("cpuset")) InheritCpus(directory.substr(0, directory.rfind('/')), directory);
+    // Those of cgroup2 come with its controllers, which are given once CRIU is out of the way.
+    if (!place.v2()) TRY(WriteLimits(directory, nested.limits));
+    TRY(GiveTo(nested, directory));
+    TRY(SetDeviceFilters(directory, nested.device_filters));
+  }
+  return {};
+}
+
+Result<MadeCgroups> MadeCgroups::Make(std::string_view id, const std::vector<CgroupPlace>& places) {
   MadeCgroups cgroups;
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const CgroupPlace& place = places[i];
+  for (const CgroupPlace& place : places) {
     if (!place.own) continue;
     auto made = cgroups.MakePlace(place);
-    if (made.ok() && place.device_filter && !HasDeviceFilter(place.directory)) {
-      made = CopyDeviceFilter(before[i].directory, place.directory)
-                 .Annotate("take its device filter over");
-    }
+    if (made.ok()) made = SetDeviceFilters(place.directory, place.device_filters);
+    if (made.ok()) made = cgroups.MakeNested(place);
     if (!made.ok()) return refusal::CgroupUnusable(id, place.directory, made.error());
   }
   return cgroups;

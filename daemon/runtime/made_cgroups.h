@@ -10,14 +10,13 @@
 namespace crd::runtime {
 
 // The cgroups of a container that is restored, made where they are not there any more, with the
-// limits that they had. Those that crd has made are removed again when this goes out of scope
-// before Keep(). Belongs to one restore.
+// limits that they had; those within its own, too, of which cgroup2 gets its limits only when its
+// processes are where they belong (nested_cgroups.h). Those that crd has made are removed again,
+// the innermost first, when this goes out of scope before Keep(). Belongs to one restore.
 class MadeCgroups {
  public:
-  // Those of `places` that are the container's own; `before`, one by one, where it was, which has
-  // device filters that nobody else has. CGROUP_UNUSABLE.
-  static Result<MadeCgroups> Make(std::string_view id, const std::vector<CgroupPlace>& before,
-                                  const std::vector<CgroupPlace>& places);
+  // Those of `places` that are the container's own, and their device filters. CGROUP_UNUSABLE.
+  static Result<MadeCgroups> Make(std::string_view id, const std::vector<CgroupPlace>& places);
 
   MadeCgroups(MadeCgroups&& other) noexcept = default;
   MadeCgroups& operator=(MadeCgroups&&) = delete;
@@ -31,6 +30,7 @@ class MadeCgroups {
  private:
   MadeCgroups() = default;
   Result<void> MakePlace(const CgroupPlace& place);
+  Result<void> MakeNested(const CgroupPlace& place);
   Result<void> MakeOne(const std::string& directory, const CgroupPlace& place);
 
   std::vector<std::string> made_;

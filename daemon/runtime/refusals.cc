@@ -110,13 +110,35 @@ Error MountUnsupported(std::string_view mountpoint, std::string_view type) {
           .hint = "unmount it in the container, or let config.json mount it"};
 }
 
-Error NestedCgroup(const RuntimeState& state, std::string_view directory) {
-  return {
-      .code = Code::kFailedPrecondition,
-      .reason = "NESTED_CGROUPS",
-      .message = fmt::format("container '{}' has cgroups of its own within its cgroup: '{}'",
-                             state.id, directory),
-      .hint = "crd cannot make them anew yet: checkpoint containers that do not contain others"};
+namespace {
+
+Error NestedCgroup(std::string message, std::string hint) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "NESTED_CGROUPS",
+          .message = std::move(message),
+          .hint = std::move(hint)};
+}
+
+}  // namespace
+
+Error CgroupFrozenInside(std::string_view id, std::string_view directory) {
+  return NestedCgroup(
+      fmt::format("container '{}' has a cgroup of its own that is frozen: '{}'", id, directory),
+      "what is in it could not be dumped: thaw it");
+}
+
+Error CgroupOfThreads(std::string_view id, std::string_view directory) {
+  return NestedCgroup(fmt::format("container '{}' has a cgroup of its own with single threads of "
+                                  "processes in it: '{}'",
+                                  id, directory),
+                      "crd moves whole processes: put all threads of each into one cgroup");
+}
+
+Error CgroupElsewhere(std::string_view id, pid_t pid, std::string_view path) {
+  return NestedCgroup(fmt::format("process {} of container '{}' is in cgroup '{}', which is not "
+                                  "within the container's own",
+                                  pid, id, path),
+                      "move it there, or name the runtime's state with the container");
 }
 
 Error NoCgroup(const RuntimeState& state) {

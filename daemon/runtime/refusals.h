@@ -26,7 +26,10 @@ Error LinkRemapUnsupported(const RuntimeState& state);
 // `type` as config.json calls it; `joined` by a path, else one of its own or the host's.
 Error NamespaceUnsupported(const RuntimeState& state, std::string_view type, bool joined);
 Error MountUnsupported(std::string_view mountpoint, std::string_view type);
-Error NestedCgroup(const RuntimeState& state, std::string_view directory);
+// Cgroups within its own, and processes outside of it.
+Error CgroupFrozenInside(std::string_view id, std::string_view directory);
+Error CgroupOfThreads(std::string_view id, std::string_view directory);
+Error CgroupElsewhere(std::string_view id, pid_t pid, std::string_view path);
 Error NoCgroup(const RuntimeState& state);
 Error ExecedProcess(const RuntimeState& state, pid_t pid, std::string_view command);
 

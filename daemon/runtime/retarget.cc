@@ -72,6 +72,15 @@ Result<void> MapMount(SavedContainer& container, const std::string& destination,
   return {};
 }
 
+// A runtime shows a container without a cgroup namespace its own cgroups of v1, each by a bind.
+void MoveSources(std::vector<SavedMount>& mounts, const std::string& from, const std::string& to) {
+  for (SavedMount& mount : mounts) {
+    if (!mount.key.empty() && (mount.source == from || IsBeneath(mount.source, from))) {
+      mount.source = to + mount.source.substr(from.size());
+    }
+  }
+}
+
 void MoveCgroup(CgroupPlace& place, const std::string& parent, const std::string& id) {
   const std::string root = place.directory.substr(0, place.directory.size() - place.path.size());
   place.path = parent + "/" + id;
@@ -102,7 +111,9 @@ Result<SavedContainer> Retarget(SavedContainer container, const Retargeting& wan
     for (CgroupPlace& place : container.cgroups) {
       if (!place.own) continue;
       const std::string above = parent.empty() ? ParentOf(place.path) : parent;
+      const std::string before = place.directory;
       MoveCgroup(place, above == "/" ? "" : above, container.id);
+      MoveSources(container.mounts, before, place.directory);
     }
   }
   for (auto& [name, text] : container.state_files) {

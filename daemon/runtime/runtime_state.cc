@@ -30,6 +30,22 @@ Result<std::string> RuncBundle(const json& state) {
   return std::string();
 }
 
+// Empty where it made none.
+std::vector<std::string> CgroupsIn(Kind kind, const json& state) {
+  std::vector<std::string> cgroups;
+  if (kind == Kind::kCrun) {
+    const auto path = state.find("cgroup-path");
+    if (path != state.end() && path->is_string()) cgroups.push_back(path->get<std::string>());
+    return cgroups;
+  }
+  const auto paths = state.find("cgroup_paths");
+  if (paths == state.end() || !paths->is_object()) return cgroups;
+  for (const auto& [controller, path] : paths->items()) {
+    if (path.is_string()) cgroups.push_back(path.get<std::string>());
+  }
+  return cgroups;
+}
+
 constexpr std::array<std::string_view, 10> kRuncMembers = {
     "id",       "init_process_pid", "init_process_start", "created",        "config",
     "rootless", "cgroup_paths",     "namespace_paths",    "intel_rdt_path", "external_descriptors"};
@@ -91,7 +107,8 @@ Result<RuntimeState> ParseState(Kind kind, std::string_view id, std::string_view
                       .id = std::string(id),
                       .pid = static_cast<pid_t>(pid),
                       .start_time = static_cast<std::uint64_t>(start_time),
-                      .created = TRY(Text(state, "created"))};
+                      .created = TRY(Text(state, "created")),
+                      .cgroups = CgroupsIn(kind, state)};
   parsed.bundle = kind == Kind::kRunc ? TRY(RuncBundle(state)) : TRY(Text(state, "bundle"));
   if (!parsed.bundle.starts_with('/')) return NoState("bundle with an absolute path");
   if (kind == Kind::kRunc && TRY(Text(state, "id")) != id) {

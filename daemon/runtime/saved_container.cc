@@ -3,8 +3,8 @@
 #include <limits>
 #include <set>
 
-#include "daemon/runtime/cgroup_limits.h"
 #include "daemon/runtime/oci_json.h"
+#include "daemon/runtime/saved_cgroups.h"
 
 namespace crd::runtime {
 
@@ -66,19 +66,6 @@ Result<void> ReadStateFiles(const json& object, SavedContainer& container) {
   return {};
 }
 
-Result<CgroupLimits> LimitsFromJson(const json& place) {
-  CgroupLimits limits;
-  const auto found = place.find("limits");
-  if (found == place.end()) return limits;
-  for (const json& item : *found) {
-    if (!item.is_array() || item.size() != 2 || !item[0].is_string() || !item[1].is_string()) {
-      return Wrong("limits");
-    }
-    limits.emplace_back(item[0].get<std::string>(), item[1].get<std::string>());
-  }
-  return limits;
-}
-
 }  // namespace
 
 std::string SavedTmpfs::Archive() const { return fmt::format("tmpfs-dev-{}.tar.gz.img", device); }
@@ -99,14 +86,7 @@ json ToJson(const SavedContainer& container) {
                  {"mounts", json::array()},
                  {"cgroups", json::array()}};
   for (const SavedMount& mount : container.mounts) object["mounts"].push_back(MountToJson(mount));
-  for (const CgroupPlace& place : container.cgroups) {
-    object["cgroups"].push_back({{"controllers", place.controllers},
-                                 {"path", place.path},
-                                 {"directory", place.directory},
-                                 {"own", place.own},
-                                 {"device_filter", place.device_filter},
-                                 {"limits", place.limits}});
-  }
+  for (const CgroupPlace& place : container.cgroups) object["cgroups"].push_back(ToJson(place));
   for (const JoinedNamespace& joined : container.joined) {
     object["joined"].push_back({{"type", joined.type}, {"path", joined.path}});
   }
@@ -142,12 +122,7 @@ Result<SavedContainer> SavedContainerFromJson(const json& object) {
     container.mounts.push_back(TRY(MountFromJson(item)));
   }
   for (const json& item : *TRY(Objects(object, "cgroups"))) {
-    container.cgroups.push_back({.controllers = TRY(Text(item, "controllers")),
-                                 .path = TRY(Text(item, "path")),
-                                 .directory = TRY(Text(item, "directory")),
-                                 .own = TRY(Flag(item, "own")),
-                                 .limits = TRY(LimitsFromJson(item)),
-                                 .device_filter = TRY(Flag(item, "device_filter"))});
+    container.cgroups.push_back(TRY(CgroupPlaceFromJson(item)));
   }
   return container;
 }

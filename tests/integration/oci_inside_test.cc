@@ -210,17 +210,6 @@ TEST_P(OciInside, RefusesAMountpointThatBecameALinkOutOfTheRoot) {
   EXPECT_TRUE(container_->Counts());
 }
 
-TEST_P(OciInside, RefusesAContainerWithContainersInIt) {
-  ASSERT_TRUE(container_->Run());
-  const std::string nested = container_->CgroupDirectory() + "/inner";
-  ASSERT_TRUE(fs::create_directory(nested));
-  EXPECT_TRUE(Refused(crctl_(With({"checkpoint", container_->id()})), "/inner"));
-  EXPECT_TRUE(container_->Counts());
-  EXPECT_EQ(container_->Status(), "running");
-  fs::remove(nested);
-  ThereAndBack();
-}
-
 TEST_P(OciInside, RefusesAnIdThatTwoRuntimesKnow) {
   ASSERT_TRUE(container_->Run());
   const std::string other = "/run/crun/" + container_->id();

@@ -76,6 +76,20 @@ TEST(Cgroups, LeavesOutWhatIsBeyondItsOwnNamespace) {
   EXPECT_TRUE(ParseCgroups("0::/../other\n", ParseMountTable(kHybrid)).empty());
 }
 
+// A process that has moved into one within it; a hierarchy where the runtime made none.
+TEST(Cgroups, FindsTheOneThatTheRuntimeMade) {
+  const std::string text = "6:freezer:/c/app/one\n0::/session/c/main\n9:name=systemd:/session/c2\n";
+  for (const std::vector<std::string>& made :
+       {std::vector<std::string>{"/sys/fs/cgroup/freezer/c", "/elsewhere/session/c"},
+        std::vector<std::string>{"/c"}}) {
+    const auto places = ParseCgroups(text, ParseMountTable(kHybrid), made);
+    EXPECT_EQ(DirectoryOf(places, "freezer"), "/sys/fs/cgroup/freezer/c");
+    EXPECT_EQ(DirectoryOf(places, ""), made.size() == 2 ? "/sys/fs/cgroup/unified/session/c"
+                                                        : "/sys/fs/cgroup/unified/session/c/main");
+    EXPECT_EQ(DirectoryOf(places, "name=systemd"), "/sys/fs/cgroup/systemd/session/c2");
+  }
+}
+
 TEST(Cgroups, TakesTheRootForNobodys) {
   const auto places = ParseCgroups("6:freezer:/\n", ParseMountTable(kHybrid));
   ASSERT_EQ(places.size(), 1U);
