@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <optional>
 #include <utility>
 
@@ -11,25 +10,20 @@
 #include "daemon/base/log.h"
 #include "daemon/core/container_dump.h"
 #include "daemon/core/dump_cure.h"
-#include "daemon/core/ending_network.h"
+#include "daemon/core/dump_network.h"
 #include "daemon/core/errors.h"
 #include "daemon/core/image_follower.h"
 #include "daemon/core/link_remaps.h"
-#include "daemon/core/network_lock.h"
 #include "daemon/core/preflight.h"
 #include "daemon/core/target.h"
-#include "daemon/core/tcp_pause.h"
 #include "daemon/criu/images.h"
 #include "daemon/runtime/execed.h"
-#include "net/netns.h"
 
 namespace crd {
 namespace {
 
 // A killed tree of many GiB takes a while to give its memory back.
 constexpr auto kEndPatience = std::chrono::seconds(30);
-// Between the signal and the end of a process, on a busy host.
-constexpr auto kKilledPatience = std::chrono::seconds(2);
 constexpr auto kCgroupPatience = std::chrono::seconds(10);
 
 // What images hold besides memory: descriptors, mappings, registers.
@@ -55,12 +49,11 @@ class Checkpointing {
   Result<void> Record();
   Result<void> Dump();
   Result<void> OnStage(criu::DumpStage stage);
+  Result<void> CompleteImages();
+  Result<void> SaveRootfs();
   Result<void> Commit();
-  Result<void> DescribeNetwork(Manifest& manifest);
-  Result<void> PinNetwork(Manifest& manifest);
-  Result<void> HoldEndpoints(const Manifest& manifest, Update& update);
+  Result<void> WriteReady(const Manifest& manifest);
   Result<void> OnCriuKilled(Error error);
-  [[nodiscard]] bool EndWhatIsLeft() const;
   Result<void> AwaitEnd();
   Result<OperationRecord> RecordSuccess();
   OperationRecord RecordFailure(Error error);
@@ -74,15 +67,13 @@ class Checkpointing {
   std::optional<CheckpointTarget> target_;
   std::optional<ContainerDump> dump_;  // of an OCI container
   std::optional<Preflight> preflight_;
+  std::optional<DumpNetwork> network_;
   CheckpointRecord checkpoint_;
   std::optional<StagedCheckpoint> staged_;
   std::vector<RemappedFile> remapped_;
   std::optional<ImageFollower> follower_;
-  std::optional<EndingNetwork> ending_network_;
-  std::optional<TcpPause> pause_;  // that the peers of its connections make
   bool recorded_ = false;
   bool committed_ = false;
-  bool pinned_ = false;
 };
 
 OperationRecord Checkpointing::Run() {
@@ -114,9 +105,8 @@ Result<void> Checkpointing::Prepare() {
   std::vector<pid_t> pids;
   for (const TreeProcess& process : preflight_->tree.processes()) pids.push_back(process.pid);
   TRY(claim_.Pids(pids));
-  if (preflight_->network) {
-    TRY(parts_.reservations.CheckHold(preflight_->network->description, target_->container.id));
-  }
+  network_.emplace(parts_, request_, *preflight_);
+  TRY(network_->Check(target_->container.id));
   const std::uint64_t needed =
       preflight_->memory_bytes + kImagesBase + kImagesPerProcess * pids.size();
   const std::uint64_t free = TRY(parts_.images.FreeBytes());
@@ -179,9 +169,7 @@ Result<void> Checkpointing::Dump() {
                             .options = request_.options,
                             .external = preflight_->external,
                             .deadline = operation_.deadline()};
-  const bool by_criu = request_.options.network == criu::NetworkSaving::kCriu;
-  if (preflight_->network.has_value() && !by_criu)
-    request.external.push_back(ExternalNetwork(*preflight_->network));
+  network_->ApplyTo(request);
   if (dump_) TRY(dump_->ApplyTo(request));
   const Cgroup cgroup = TRY(Cgroup::Create(parts_.cgroup_base, "op-" + operation_.id().str()));
   request.cgroup = cgroup.directory();
@@ -207,7 +195,7 @@ Result<void> Checkpointing::Dump() {
 }
 
 Result<void> Checkpointing::OnCriuKilled(Error error) {
-  if (committed_ && EndWhatIsLeft()) {
+  if (committed_ && EndRestOfTree(preflight_->tree)) {
     spdlog::warn("op={} {}; the checkpoint was complete, and crd ended the rest of the tree",
                  operation_.id(), error.message);
     return {};
@@ -216,46 +204,43 @@ Result<void> Checkpointing::OnCriuKilled(Error error) {
   return errors::StoppedAt(operation_.record().stage, std::move(error));
 }
 
-// CRIU ends a tree process by process, its root first (criu 4.2, seize.c: pstree_switch_state). One
-// that was killed meanwhile leaves half a tree, which is neither what runs nor what was dumped.
-// False if nothing of it had ended: then it runs on.
-bool Checkpointing::EndWhatIsLeft() const {
-  const auto root = PidFd::Reopen(target_->root.identity());
-  // What is killed has not ended yet.
-  if (root.ok() && !root->WaitExit(SteadyClock::now() + kKilledPatience)) return false;
-  for (const TreeProcess& process : preflight_->tree.processes()) {
-    const auto left = PidFd::Reopen(process.identity());
-    if (left.ok()) static_cast<void>(left->Signal(SIGKILL));
+Result<void> Checkpointing::OnStage(criu::DumpStage stage) {
+  switch (stage) {
+    case criu::DumpStage::kPreDump:
+      return dump_ ? dump_->Freeze() : Result<void>();
+    case criu::DumpStage::kNetworkLock:
+      network_->BeginPause();
+      return {};
+    case criu::DumpStage::kNetworkUnlock:
+      network_->EndPause();
+      return {};
+    case criu::DumpStage::kPostDump:
+      TRY(operation_.CheckGoingOn());
+      TRY(CompleteImages());
+      return request_.options.leave_running ? Result<void>() : Commit();
   }
-  return true;
+  return {};
 }
 
-Result<void> Checkpointing::OnStage(criu::DumpStage stage) {
-  if (stage == criu::DumpStage::kPreDump && dump_) return dump_->Freeze();
-  const bool disconnects = request_.options.tcp_established && !request_.options.leave_running;
-  if (stage == criu::DumpStage::kNetworkLock && disconnects) {
-    pause_ = TcpPause::Of(preflight_->tree);
-    pause_->Begin();
-  }
-  // Of a dump that failed: the tree goes on.
-  if (stage == criu::DumpStage::kNetworkUnlock && pause_) pause_->End(0);
-  if (stage != criu::DumpStage::kPostDump) return {};
-  TRY(operation_.CheckGoingOn());
+// What has to be done to the images and the tree's files while the tree is frozen.
+Result<void> Checkpointing::CompleteImages() {
   const bool has_terminal =
       std::any_of(preflight_->stdio.begin(), preflight_->stdio.end(),
                   [](const StdioLink& link) { return link.kind == StdioLink::Kind::kTerminal; });
   if (has_terminal) TRY(criu::ForgetTerminalSessions(staged_->images()));
   if (dump_) TRY(dump_->SaveMounts(checkpoint_.pid, staged_->images()));
-  if (dump_ && dump_->saves_rootfs()) {
-    operation_.Enter("rootfs");
-    auto saved = dump_->SaveRootfs(staged_->images(), [this] { return operation_.CheckGoingOn(); });
-    if (!saved.ok() && saved.error().code == Code::kResourceExhausted)
-      return errors::ImagesUnwritable(parts_.images.path(), saved.error());
-    TRY(std::move(saved));
-  }
+  if (dump_ && dump_->saves_rootfs()) TRY(SaveRootfs());
   if (request_.options.link_remap)
     remapped_ = TRY(TakeLinkRemaps(staged_->work(), checkpoint_.id, staged_->images()));
-  return request_.options.leave_running ? Result<void>() : Commit();
+  return {};
+}
+
+Result<void> Checkpointing::SaveRootfs() {
+  operation_.Enter("rootfs");
+  auto saved = dump_->SaveRootfs(staged_->images(), [this] { return operation_.CheckGoingOn(); });
+  if (!saved.ok() && saved.error().code == Code::kResourceExhausted)
+    return errors::ImagesUnwritable(parts_.images.path(), saved.error());
+  return saved;
 }
 
 Result<void> Checkpointing::Commit() {
@@ -267,79 +252,38 @@ Result<void> Checkpointing::Commit() {
     TRY(dump_->WriteStreams(staged_->images()));
     manifest.container = dump_->container();
   }
-  TRY(DescribeNetwork(manifest));
-  TRY(PinNetwork(manifest));
+  TRY(network_->DescribeIn(manifest, checkpoint_));
   manifest.files = TRY(staged_->Survey(TRY(follower_->Finish())));
-  if (request_.options.tcp_established && !request_.options.leave_running) {
-    checkpoint_.network_lock = TRY(NetworkLockOf(manifest, staged_->images()));
-    if (pinned_) TRY(OpenLockForNeighbours(checkpoint_.network_lock, LockedNetns(manifest)));
-  }
+  checkpoint_.network_lock = TRY(network_->LockThatStays(manifest, staged_->images()));
   checkpoint_.size_bytes = static_cast<std::int64_t>(manifest.TotalBytes());
   manifest.checkpoint = checkpoint_;
   if (auto placed = staged_->Commit(checkpoint_.id, manifest); !placed.ok()) {
     return errors::ImagesUnwritable(parts_.images.path(), placed.error());
   }
-  CheckpointRecord ready = checkpoint_;
-  TRY(SetState(ready.state, CheckpointState::kReady));
-  ready.ready_us = parts_.clock.Wall();
-  // Synced with the record of how it ended, before anybody is told: a power cut until then ends the
-  // tree as well, and leaves a checkpoint that is still being made.
-  Update update = parts_.inventory.NewUpdate();
-  auto written = HoldEndpoints(manifest, update.Put(ready).SyncWithNext());
-  if (written.ok()) written = parts_.inventory.Write(update);
-  if (!written.ok()) {
+  if (auto written = WriteReady(manifest); !written.ok()) {
     if (auto removed = parts_.images.Remove(checkpoint_.id); !removed.ok()) {
       spdlog::warn("checkpoint={} {}, ignoring until the next start", checkpoint_.id,
                    removed.error().message);
     }
     return written;
   }
-  checkpoint_ = std::move(ready);
   committed_ = true;
-  if (request_.options.tcp_established && manifest.network && manifest.network->path.empty())
-    ending_network_.emplace(checkpoint_.pid, manifest.network->description);
-  if (manifest.network.has_value() && request_.reserve_for.count() > 0)
-    parts_.reservations.ScheduleExpiry(parts_.clock.Wall() + request_.reserve_for.count());
+  network_->OnCommitted(manifest, checkpoint_);
   return {};
 }
 
-// Again: what the tree had of its network when it was frozen is what belongs to its memory.
-Result<void> Checkpointing::DescribeNetwork(Manifest& manifest) {
-  if (!preflight_->network.has_value()) return {};
-  manifest.network = TRY(ReadTreeNetwork(checkpoint_.pid));
-  if (!manifest.network.has_value() || manifest.network->inode != preflight_->network->inode) {
-    return errors::NetworkChanged(checkpoint_.pid);
-  }
-  manifest.network->path = preflight_->network->path;
-  manifest.network->joined = preflight_->network->joined;
-  manifest.network->key = preflight_->network->key;
-  return CheckReproducible(*manifest.network, request_.options.network);
-}
-
-// It is the path by which the namespace is found again, unless somebody keeps it himself.
-Result<void> Checkpointing::PinNetwork(Manifest& manifest) {
-  auto& network = manifest.network;
-  // One that CRIU makes again would find its names taken.
-  const bool by_criu = request_.options.network == criu::NetworkSaving::kCriu;
-  if (request_.keeping != Keeping::kHold || request_.options.leave_running || !network || by_criu ||
-      !network->path.empty() || !Reservations::HasEndpoints(network->description)) {
-    return {};
-  }
-  const UniqueFd netns = TRY(net::OpenNetns(fmt::format("/proc/{}/ns/net", checkpoint_.pid)));
-  TRY(parts_.pins.Pin(checkpoint_.id, netns.ref()));
-  pinned_ = true;
-  network->path = parts_.pins.Path(checkpoint_.id);
+Result<void> Checkpointing::WriteReady(const Manifest& manifest) {
+  CheckpointRecord ready = checkpoint_;
+  TRY(SetState(ready.state, CheckpointState::kReady));
+  ready.ready_us = parts_.clock.Wall();
+  // Synced with the record of how it ended, before anybody is told: a power cut until then ends the
+  // tree as well, and leaves a checkpoint that is still being made.
+  Update update = parts_.inventory.NewUpdate();
+  update.Put(ready).SyncWithNext();
+  TRY(network_->HoldIn(update, manifest, checkpoint_));
+  TRY(parts_.inventory.Write(update));
+  checkpoint_ = std::move(ready);
   return {};
-}
-
-Result<void> Checkpointing::HoldEndpoints(const Manifest& manifest, Update& update) {
-  if (!manifest.network.has_value()) return {};
-  return parts_.reservations.Hold(manifest.network->description,
-                                  {.checkpoint = checkpoint_,
-                                   .keeping = pinned_ ? Keeping::kHold : Keeping::kRelease,
-                                   .runs_on = request_.options.leave_running,
-                                   .reserve_for = request_.reserve_for},
-                                  update);
 }
 
 Result<void> Checkpointing::AwaitEnd() {
@@ -350,7 +294,7 @@ Result<void> Checkpointing::AwaitEnd() {
     const auto open = PidFd::Reopen(process.identity());
     if (open.ok() && !open->WaitExit(patience)) return errors::TreeDidNotEnd(process.pid);
   }
-  if (ending_network_) ending_network_->Dismantle();
+  network_->Dismantle();
   return {};
 }
 
@@ -376,12 +320,7 @@ Result<OperationRecord> Checkpointing::RecordSuccess() {
 
 OperationRecord Checkpointing::RecordFailure(Error error) {
   OperationRecord operation = operation_.Failed(std::move(error), parts_.clock.Wall());
-  if (pinned_ && !committed_) {
-    // The tree goes on in it.
-    if (auto unpinned = parts_.pins.Unpin(checkpoint_.id); !unpinned.ok())
-      spdlog::warn("op={} {}, ignoring until the next start", operation_.id(),
-                   unpinned.error().message);
-  }
+  if (network_ && !committed_) network_->Undo(checkpoint_.id);
   // Nothing was written, so there is nothing to undo: only the caller learns of it.
   if (!recorded_) return operation;
   Update update = parts_.inventory.NewUpdate();

@@ -1,17 +1,23 @@
 #include "daemon/core/dump_cure.h"
 
+#include <chrono>
+#include <csignal>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "daemon/base/files.h"
 #include "daemon/base/log.h"
+#include "daemon/base/pid_fd.h"
 #include "net/netns.h"
 #include "net/nft_lock.h"
 #include "net/tcp_repair.h"
 
 namespace crd {
 namespace {
+
+// Between the signal and the end of a process, on a busy host.
+constexpr auto kKilledPatience = std::chrono::seconds(2);
 
 // Of the lines "CRIU run id = 0a756fef-…" at the top of CRIU's log. `criu swrk` chooses one when it
 // starts and another when it serves, and logs both; the lock has the latter's name (criu 4.2,
@@ -53,6 +59,17 @@ void CureAfterKilledDump(const std::vector<TreeProcess>& processes, FdRef work) 
     }
   }
   if (!processes.empty()) RemoveLocks(processes.front().pid, work);
+}
+
+bool EndRestOfTree(const ProcessTree& tree) {
+  const auto root = PidFd::Reopen(tree.root().identity());
+  // What is killed has not ended yet.
+  if (root.ok() && !root->WaitExit(SteadyClock::now() + kKilledPatience)) return false;
+  for (const TreeProcess& process : tree.processes()) {
+    const auto left = PidFd::Reopen(process.identity());
+    if (left.ok()) static_cast<void>(left->Signal(SIGKILL));
+  }
+  return true;
 }
 
 }  // namespace crd

@@ -14,4 +14,9 @@ namespace crd {
 // or EINVAL: a CRIU that dies lets its tree go at once.
 void CureAfterKilledDump(const std::vector<TreeProcess>& processes, FdRef work);
 
+// CRIU ends a tree process by process, its root first (criu 4.2, seize.c: pstree_switch_state). One
+// that was killed meanwhile leaves half a tree, which is neither what runs nor what was dumped:
+// this kills the rest. False if nothing of it had ended: then it runs on.
+bool EndRestOfTree(const ProcessTree& tree);
+
 }  // namespace crd

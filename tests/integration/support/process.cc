@@ -114,6 +114,7 @@ void Process::Signal(int signal) const {
 }
 
 ExitStatus Process::Wait(Deadline deadline) {
+  if (!process_.has_value()) return {};  // It could not be started.
   const auto status = reaper_.Wait(pid_, deadline);
   return status.has_value() ? ExitStatus::FromWait(*status) : ExitStatus{};
 }
@@ -153,6 +154,7 @@ Outcome RunProgram(ChildReaper& reaper, std::vector<std::string> argv, const std
                            .err = {.path = "", .fd = err.get()}});
   const ExitStatus status = process.Wait(Within(std::chrono::seconds(60)));
   Outcome outcome{.exit = -1, .out = ReadAll(out.get()), .err = ReadAll(err.get())};
+  if (process.pid() < 0) outcome.err = "it could not be started";
   if (status.code.has_value()) outcome.exit = *status.code;
   if (status.signal.has_value()) outcome.exit = 128 + *status.signal;
   return outcome;
