@@ -72,14 +72,7 @@ TEST_P(OciTest, IsCheckpointedAgainAfterARestore) {
   EXPECT_TRUE(container_->Counts());
 }
 
-// What is in it is saved, whoever restores it; what masks a path stays empty and read-only.
-constexpr const char* kFillTmpfs =
-    "mkdir /dev/shm/d && chmod 1711 /dev/shm/d && echo kept >/dev/shm/d/file && "
-    "ln /dev/shm/d/file /dev/shm/same && ln -s d/file /dev/shm/link && mkfifo /dev/shm/fifo";
-constexpr const char* kLookAtTmpfs =
-    "cat /dev/shm/link /dev/shm/same && stat -c '%F %a %h %n' /dev/shm /dev/shm/* /dev/shm/d/file "
-    "/dev/zero /proc/acpi && ls -l /dev && ! touch /sys/firmware/x";
-
+// What is in it is saved; what masks a path stays empty and read-only.
 TEST_P(OciTest, KeepsWhatIsInItsTmpfs) {
   ASSERT_TRUE(container_->Run());
   const Crctl::Words look = {"exec", container_->id(), "/bin/sh", "-c", kLookAtTmpfs};
@@ -320,28 +313,6 @@ TEST_P(OciTest, ComesBackWithItsLimitsWhenItsRuntimeHasForgottenIt) {
   EXPECT_EQ(MountsOf(container_->Pid()), mounts);
   const Outcome exec = container_->Runtime({"exec", container_->id(), "/bin/cat", "/data/count"});
   EXPECT_EQ(exec.exit, 0) << ::testing::PrintToString(exec);
-}
-
-// What runc knows to restore, which leaves out a host's file as output.
-TEST_F(IntegrationTest, RuncRestoresWhatCrdHasCheckpointed) {
-  OciContainer container(reaper_, dir_.path(), Flavour::kRunc);
-  ASSERT_TRUE(container.Run({}, "/dev/null"));
-  const Crctl::Words look = {"exec", container.id(), "/bin/sh", "-c", kLookAtTmpfs};
-  ASSERT_EQ(container.Runtime({"exec", container.id(), "/bin/sh", "-c", kFillTmpfs}).exit, 0);
-  const Outcome before = container.Runtime(look);
-  const Outcome made = crctl_({"checkpoint", container.id(), "--root", container.root()});
-  ASSERT_EQ(made.exit, 0) << ::testing::PrintToString(made);
-  const long count = container.Count();
-  ASSERT_EQ(container.Runtime({"delete", container.id()}).exit, 0);
-  const std::string criu = api_->Info()->criu_path();
-  const Outcome restored = container.Runtime({"--criu", criu, "restore", "--detach", "--image-path",
-                                              ImagesOf(made.Line()), "--work-path", dir_.path(),
-                                              "--bundle", container.bundle(), container.id()});
-  ASSERT_EQ(restored.exit, 0) << ::testing::PrintToString(restored) << Slurp(dir_ / "restore.log");
-  EXPECT_EQ(container.Status(), "running");
-  EXPECT_TRUE(container.Counts());
-  EXPECT_GT(container.Count(), count);
-  EXPECT_EQ(container.Runtime(look).out, before.out);
 }
 
 INSTANTIATE_TEST_SUITE_P(Runtimes, OciTest, EveryRuntime(), NameOfRuntime);

@@ -1,6 +1,7 @@
 #include "tests/integration/support/oci_container.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -156,6 +157,25 @@ bool OciContainer::RunAs(const Change& change, const std::vector<std::string>& o
 
 Outcome OciContainer::Runtime(const std::vector<std::string>& words) {
   return RunProgram(reaper_, CommandLine(words));
+}
+
+bool OciContainer::RuntimeHasCriu() {
+  return flavour_ != Flavour::kCrun ||
+         Runtime({"--version"}).out.find("+CRIU") != std::string::npos;
+}
+
+Outcome OciContainer::RuntimeWithCriu(const std::string& criu, std::vector<std::string> words) {
+  if (flavour_ != Flavour::kCrun) {
+    words.insert(words.begin(), {"--criu", criu});
+    return Runtime(words);
+  }
+  // libcriu, which crun 1.21 leaves this to, runs the first `criu` in PATH.
+  const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nobody changes it
+  std::vector<std::string> line = {
+      "env", "PATH=" + fs::path(criu).parent_path().string() + ":" + (path == nullptr ? "" : path)};
+  const std::vector<std::string> plain = CommandLine(words);
+  line.insert(line.end(), plain.begin(), plain.end());
+  return RunProgram(reaper_, line);
 }
 
 std::string OciContainer::Status() {

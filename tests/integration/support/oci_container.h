@@ -39,6 +39,10 @@ class OciContainer {
   [[nodiscard]] bool RunWithConsole(const std::string& socket, const Change& change);
   // The runtime with its state directory and cgroups, and these words.
   Outcome Runtime(const std::vector<std::string>& words);
+  // Whether that is built to checkpoint and restore: Debian 12's crun is not.
+  [[nodiscard]] bool RuntimeHasCriu();
+  // The same, and it uses this CRIU.
+  Outcome RuntimeWithCriu(const std::string& criu, std::vector<std::string> words);
   // What the runtime says of it: "running", "stopped"; empty if it does not know it.
   [[nodiscard]] std::string Status();
   [[nodiscard]] pid_t Pid();

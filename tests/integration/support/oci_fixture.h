@@ -8,6 +8,14 @@
 
 namespace crd::testing {
 
+// Shell: files of all kinds for its tmpfs, and what is to be seen of them and of masked paths.
+inline constexpr const char* kFillTmpfs =
+    "mkdir /dev/shm/d && chmod 1711 /dev/shm/d && echo kept >/dev/shm/d/file && "
+    "ln /dev/shm/d/file /dev/shm/same && ln -s d/file /dev/shm/link && mkfifo /dev/shm/fifo";
+inline constexpr const char* kLookAtTmpfs =
+    "cat /dev/shm/link /dev/shm/same && stat -c '%F %a %h %n' /dev/shm /dev/shm/* /dev/shm/d/file "
+    "/dev/zero /proc/acpi && ls -l /dev && ! touch /sys/firmware/x";
+
 // A container of each runtime, not run yet.
 class OciFixture : public IntegrationTest, public ::testing::WithParamInterface<Flavour> {
  protected:
