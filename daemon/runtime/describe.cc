@@ -53,7 +53,7 @@ class Describer {
     saved.bundle = state_.bundle;
     saved.rootfs = state_.rootfs.empty() ? bundle.rootfs : state_.rootfs;
     const std::vector<MountEntry> mounts = TRY(ReadMountTable(state_.pid));
-    saved.mounts = TRY(PlanMounts(bundle, mounts, TRY(ReadMountTable(0)),
+    saved.mounts = TRY(PlanMounts(state_.kind, bundle, mounts, TRY(ReadMountTable(0)),
                                   [this](const auto& path) { return IsDirectoryInside(path); }));
     ChooseTmpfs(mounts, saved.mounts);
     TRY(LookAtNamespaces(bundle));

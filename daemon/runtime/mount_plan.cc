@@ -64,7 +64,7 @@ bool IsExternal(const Bundle& bundle, const MountEntry& mount,
 
 }  // namespace
 
-Result<std::vector<SavedMount>> PlanMounts(const Bundle& bundle,
+Result<std::vector<SavedMount>> PlanMounts(Kind runtime, const Bundle& bundle,
                                            const std::vector<MountEntry>& container,
                                            const std::vector<MountEntry>& host,
                                            const IsDirectory& is_directory) {
@@ -81,7 +81,8 @@ Result<std::vector<SavedMount>> PlanMounts(const Bundle& bundle,
     if (mount.mountpoint == "/") {
       roots.insert(mount.id);
     } else if (!saved.directory && Contains(bundle.masked_paths, mount.mountpoint)) {
-      saved.key = saved.source = "/dev/null";
+      saved.source = "/dev/null";
+      saved.key = runtime == Kind::kRunc ? saved.source : mount.mountpoint;
     } else if (IsExternal(bundle, mount, host)) {
       saved.key = mount.mountpoint;
       const Bundle::Mount* bind = FindBind(bundle, mount.mountpoint);

@@ -15,13 +15,13 @@ namespace crd::runtime {
 using IsDirectory = std::function<bool(const std::string& mountpoint)>;
 
 // Decides for each mount of a running container whether CRIU makes it anew or gets it from the
-// host, by the keys that runc and crun use: a bind mount is called like its destination, what masks
-// a file
-// "/dev/null". Goes by what is mounted and looks only for sources into config.json: a runtime
-// mounts more than it says, and a client may have mounted since.
+// host, by the keys that its runtime uses: a bind mount is called like its destination, and so is
+// with crun what masks a file, which runc calls "/dev/null" (runc 1.1, crun 1.21). Goes by what is
+// mounted and looks only for sources into config.json: a runtime mounts more than it says, and a
+// client may have mounted since.
 //
 // MOUNT_UNSUPPORTED for one whose source cannot be told. Pure.
-Result<std::vector<SavedMount>> PlanMounts(const Bundle& bundle,
+Result<std::vector<SavedMount>> PlanMounts(Kind runtime, const Bundle& bundle,
                                            const std::vector<MountEntry>& container,
                                            const std::vector<MountEntry>& host,
                                            const IsDirectory& is_directory);

@@ -1,4 +1,5 @@
 // Images go both ways: runtimes restore what crd has checkpointed, and crd what they have.
+#include <cstdlib>
 #include <filesystem>
 
 #include "tests/integration/support/oci_fixture.h"
@@ -15,6 +16,11 @@ class OciInterchangeTest : public OciFixture {
     if (!container_->RuntimeHasCriu())
       GTEST_SKIP() << "this crun is built without CRIU: it can neither checkpoint nor restore";
     fs::create_directory(images_);
+    // An import runs the runtime.
+    fs::create_directory(programs_);
+    container_->PutRuntimeInto(programs_);
+    crd_.Stop();
+    ASSERT_TRUE(crd_.Start({.environment = {"PATH=" + programs_ + ":" + Path()}}));
     // A host's file as output is nothing that runtimes know how to restore.
     ASSERT_TRUE(container_->Run({}, "/dev/null"));
   }
@@ -37,7 +43,13 @@ class OciInterchangeTest : public OciFixture {
                         container_->id(), "--runtime", runtime}));
   }
 
+  static std::string Path() {
+    const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nobody changes it
+    return path == nullptr ? "/usr/sbin:/usr/bin:/sbin:/bin" : path;
+  }
+
   const std::string images_ = dir_ / "foreign";
+  const std::string programs_ = dir_ / "programs";
 };
 
 TEST_P(OciInterchangeTest, CrdRestoresWhatTheRuntimeHasCheckpointed) {

@@ -159,6 +159,15 @@ Outcome OciContainer::Runtime(const std::vector<std::string>& words) {
   return RunProgram(reaper_, CommandLine(words));
 }
 
+void OciContainer::PutRuntimeInto(const std::string& directory) const {
+  const std::string name = flavour_ == Flavour::kCrun ? "crun" : "runc";
+  std::string script = "#!/bin/sh\nexec";
+  for (const std::string& word : Wrapper(flavour_)) script += " '" + word + "'";
+  const std::string file = fs::path(directory) / name;
+  Spill(file, script + " \"$(PATH=/usr/bin:/usr/sbin command -v " + name + ")\" \"$@\"\n");
+  fs::permissions(file, fs::perms::owner_all);
+}
+
 bool OciContainer::RuntimeHasCriu() {
   return flavour_ != Flavour::kCrun ||
          Runtime({"--version"}).out.find("+CRIU") != std::string::npos;

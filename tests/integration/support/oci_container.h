@@ -39,6 +39,8 @@ class OciContainer {
   [[nodiscard]] bool RunWithConsole(const std::string& socket, const Change& change);
   // The runtime with its state directory and cgroups, and these words.
   Outcome Runtime(const std::vector<std::string>& words);
+  // A program of its name in this directory that sees the same cgroups, for crd to call.
+  void PutRuntimeInto(const std::string& directory) const;
   // Whether that is built to checkpoint and restore: Debian 12's crun is not.
   [[nodiscard]] bool RuntimeHasCriu();
   // The same, and it uses this CRIU.

@@ -35,9 +35,9 @@ class MountPlanTest : public ::testing::Test {
     ASSERT_FALSE(host_.empty());
   }
 
-  Result<std::vector<SavedMount>> Plan() const {
+  Result<std::vector<SavedMount>> Plan(Kind runtime = Kind::kRunc) const {
     const std::set<std::string> files = {"/proc/keys", "/proc/timer_list"};
-    return PlanMounts(bundle_, container_, host_,
+    return PlanMounts(runtime, bundle_, container_, host_,
                       [&](const std::string& path) { return files.count(path) == 0; });
   }
   static SavedMount Find(const std::vector<SavedMount>& mounts, const std::string& mountpoint) {
@@ -76,6 +76,14 @@ TEST_F(MountPlanTest, MasksFilesWithTheHostsNull) {
     EXPECT_EQ(Find(mounts, path).key, "/dev/null");
     EXPECT_EQ(Find(mounts, path).source, "/dev/null");
     EXPECT_FALSE(Find(mounts, path).on_root);
+  }
+}
+
+TEST_F(MountPlanTest, CallsWhatCrunMasksLikeTheFile) {
+  ASSERT_OK_AND_ASSIGN(const auto mounts, Plan(Kind::kCrun));
+  for (const char* path : {"/proc/keys", "/proc/timer_list"}) {
+    EXPECT_EQ(Find(mounts, path).key, path);
+    EXPECT_EQ(Find(mounts, path).source, "/dev/null");
   }
 }
 
