@@ -1,8 +1,10 @@
 #include "daemon/runtime/stand_in.h"
 
-#include <array>
+#include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include <fcntl.h>
@@ -17,16 +19,21 @@
 namespace crd::runtime {
 namespace {
 
-constexpr std::array kPlaces = {"/usr/local/sbin/", "/usr/local/bin/", "/usr/sbin/",
-                                "/usr/bin/",        "/sbin/",          "/bin/"};
+constexpr std::string_view kUsualPath =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr auto kDeletePatience = std::chrono::seconds(20);
 constexpr auto kEndPatience = std::chrono::seconds(10);
 constexpr std::size_t kWords = 2048;
 
+// Along crd's own PATH: a runtime that somebody built for himself is called by its name, too.
 Result<std::string> FindProgram(Kind kind) {
-  for (const char* place : kPlaces) {
-    std::string path = place + std::string(KindName(kind));
-    if (::access(path.c_str(), X_OK) == 0) return path;
+  const char* own = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): crd never changes it
+  std::string_view left = own == nullptr ? kUsualPath : own;
+  while (!left.empty()) {
+    const std::string_view place = left.substr(0, left.find(':'));
+    left.remove_prefix(std::min(left.size(), place.size() + 1));
+    std::string path = fmt::format("{}/{}", place, KindName(kind));
+    if (place.starts_with('/') && ::access(path.c_str(), X_OK) == 0) return path;
   }
   return refusal::RuntimeFailed(kind, "find it", "it is not installed");
 }
