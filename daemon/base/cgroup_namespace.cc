@@ -29,7 +29,9 @@ namespace {
 Result<UniqueFd> MakeCgroupNamespace(const std::vector<std::string>& cgroups) {
   std::vector<UniqueFd> procs;
   for (const std::string& cgroup : cgroups) {
-    const std::string path = cgroup + "/cgroup.procs";
+    // By threads where that can be (v1): who moves itself so waits for nothing.
+    const bool v1 = ::access((cgroup + "/tasks").c_str(), F_OK) == 0;
+    const std::string path = cgroup + (v1 ? "/tasks" : "/cgroup.procs");
     procs.emplace_back(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (!procs.back().valid()) return Error::Errno("open '{}'", path);
   }

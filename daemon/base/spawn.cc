@@ -37,7 +37,8 @@ std::vector<char*> CleanEnvironment() {
   return kept;
 }
 
-// What a child tells before anything else; whatever follows is the errno that it failed with.
+// What a child tells before anything else; whatever follows is the errno that it failed with,
+// negative where that was to enter a cgroup.
 constexpr int kAlive = 0;
 
 // What the child needs, allocated before it exists: another thread may hold the allocator's lock
@@ -49,8 +50,8 @@ struct Prepared {
   const rlimit* limit = nullptr;
   bool new_session = false;
   FdRef cgroup_namespace{-1};
-  UniqueFd complaint;  // takes what the child tells
-  UniqueFd enter;      // cgroup.procs of the cgroup to move to; invalid: none
+  UniqueFd complaint;           // takes what the child tells
+  std::vector<UniqueFd> enter;  // where it writes itself to move into cgroups
 };
 
 Result<UniqueFd> MoveAboveTargets(FdRef source, const std::string& program) {
@@ -58,6 +59,12 @@ Result<UniqueFd> MoveAboveTargets(FdRef source, const std::string& program) {
   if (!above.valid())
     return Error::Errno("duplicate descriptor {} for '{}'", source.get(), program);
   return above;
+}
+
+Result<UniqueFd> OpenToEnter(FdRef cgroup, const char* file, const std::string& program) {
+  const UniqueFd opened(::openat(cgroup.get(), file, O_WRONLY | O_CLOEXEC));
+  if (!opened.valid()) return Error::Errno("open {} to start '{}' in a cgroup", file, program);
+  return MoveAboveTargets(opened.ref(), program);
 }
 
 Result<Prepared> Prepare(const LaunchSpec& spec, FdRef complaint) {
@@ -71,6 +78,9 @@ Result<Prepared> Prepare(const LaunchSpec& spec, FdRef complaint) {
   for (const auto& [source, target] : spec.descriptors) {
     prepared.descriptors.emplace_back(TRY(MoveAboveTargets(source, spec.argv[0])), target);
   }
+  for (const FdRef cgroup : spec.cgroups_v1) {
+    prepared.enter.push_back(TRY(OpenToEnter(cgroup, "tasks", spec.argv[0])));
+  }
   return prepared;
 }
 
@@ -81,12 +91,18 @@ void StopIgnoring() {
   for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &action, nullptr);
 }
 
+bool EnterCgroups(const Prepared& prepared) {
+  for (const UniqueFd& file : prepared.enter) {
+    if (::write(file.get(), "0", 1) != 1) return false;
+  }
+  return true;
+}
+
 bool Become(const Prepared& prepared) {
   StopIgnoring();
   sigset_t none;
   ::sigemptyset(&none);
   if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return false;
-  if (prepared.enter.valid() && ::write(prepared.enter.get(), "0", 1) != 1) return false;
   if (prepared.new_session && ::setsid() < 0) return false;
   // Before a target number takes its place.
   const FdRef cgroups = prepared.cgroup_namespace;
@@ -105,7 +121,11 @@ void Tell(const Prepared& prepared, int number) {
 
 [[noreturn]] void RunChild(const Prepared& prepared) {
   Tell(prepared, kAlive);
-  if (!Become(prepared)) Tell(prepared, errno);
+  if (!EnterCgroups(prepared)) {
+    Tell(prepared, -errno);
+  } else if (!Become(prepared)) {
+    Tell(prepared, errno);
+  }
   ::_exit(127);
 }
 
@@ -146,9 +166,7 @@ Result<pid_t> Spawn(const LaunchSpec& spec, const std::optional<rlimit>& descrip
   // parent in another that was not: it compares the kills of both. To move there is allowed.
   if (spec.cgroup.valid() && !HasTold(complaint.ref())) {
     ::waitpid(pid, nullptr, 0);
-    const UniqueFd procs(::openat(spec.cgroup.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
-    if (!procs.valid()) return Error::Errno("open cgroup.procs to start '{}' there", spec.argv[0]);
-    prepared.enter = TRY(MoveAboveTargets(procs.ref(), spec.argv[0]));
+    prepared.enter.push_back(TRY(OpenToEnter(spec.cgroup, "cgroup.procs", spec.argv[0])));
     pid = TRY(Clone(prepared, FdRef(-1)));
   }
   prepared.complaint.reset();
@@ -157,6 +175,9 @@ Result<pid_t> Spawn(const LaunchSpec& spec, const std::optional<rlimit>& descrip
   }
   if (reason != kAlive) {
     ::waitpid(pid, nullptr, 0);
+    if (reason < 0) {
+      return Error::FromErrno(-reason, fmt::format("move '{}' into its cgroups", spec.argv[0]));
+    }
     return Error::FromErrno(reason, fmt::format("start '{}'", spec.argv[0]));
   }
   return pid;

@@ -21,6 +21,9 @@ struct LaunchSpec {
   // Of cgroup2; invalid: the one of this process. To be born in a cgroup is cheap, to be moved into
   // one waits for a grace period of RCU: 5 to 15 ms (Linux 6.18 without favordynmods).
   FdRef cgroup{-1};
+  // Directories of cgroups v1, which nobody can be born in. It moves there by itself, thread by
+  // thread, which waits for nothing (5.14); all of its own are one.
+  std::vector<FdRef> cgroups_v1;
   FdRef cgroup_namespace{-1};  // that it starts in; invalid: the one of this process
 };
 

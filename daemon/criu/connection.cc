@@ -89,6 +89,7 @@ Result<Connection> Connection::Open(Children& children, const ConnectionSpec& sp
       .argv = {spec.path, "--no-default-config", "swrk", std::to_string(kSocketInCriu)},
       .descriptors = {{theirs.ref(), kSocketInCriu}, {null.ref(), 0}, {null.ref(), 1}},
       .cgroup = spec.cgroup,
+      .cgroups_v1 = spec.cgroups_v1,
       .cgroup_namespace = spec.cgroup_namespace};
   UniqueFd complaints(::memfd_create("criu-stderr", MFD_CLOEXEC));
   launch.descriptors.emplace_back(complaints.valid() ? complaints.ref() : null.ref(), 2);
@@ -96,16 +97,6 @@ Result<Connection> Connection::Open(Children& children, const ConnectionSpec& sp
 
   Child child = TRY(children.Launch(launch));
   return Connection(std::move(child), std::move(ours), std::move(complaints));
-}
-
-Result<void> Connection::EnterCgroup(FdRef cgroup) const {
-  const UniqueFd procs(::openat(cgroup.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
-  if (!procs.valid()) return Error::Errno("open cgroup.procs to move CRIU");
-  const std::string text = std::to_string(child_.pid());
-  if (::write(procs.get(), text.data(), text.size()) < 0) {
-    return Error::Errno("move CRIU (process {}) into its cgroup", text);
-  }
-  return {};
 }
 
 Result<void> Connection::Send(std::string_view packet) const {

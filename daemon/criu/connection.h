@@ -40,6 +40,7 @@ struct ConnectionSpec {
   std::string path;                            // of CRIU
   std::vector<std::pair<FdRef, int>> inherit;  // ours -> CRIU's, all above 3
   FdRef cgroup{-1};                            // of cgroup2, where CRIU and all it forks will be
+  std::vector<FdRef> cgroups_v1;               // directories of those that they will be in besides
   FdRef cgroup_namespace{-1};                  // to start it in; invalid: ours
 };
 
@@ -53,10 +54,6 @@ class Connection {
  public:
   // Starts CRIU. Fails when the program can't be started (errno in the error).
   static Result<Connection> Open(Children& children, const ConnectionSpec& spec);
-
-  // Moves CRIU into a cgroup v1, given by its directory. To be done before it is asked anything, so
-  // that all that it ever forks is inside.
-  [[nodiscard]] Result<void> EnterCgroup(FdRef cgroup) const;
 
   // Never blocks. Failing means that CRIU has gone or no longer listens; Next() tells.
   [[nodiscard]] Result<void> Send(std::string_view packet) const;

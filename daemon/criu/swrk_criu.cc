@@ -165,11 +165,12 @@ Result<RestoreReport> SwrkCriu::Restore(const RestoreRequest& request,
   for (std::size_t i = 0; i < request.inherit.size(); ++i) {
     spec.inherit.emplace_back(request.inherit[i].second, kFirstInherited + static_cast<int>(i));
   }
-  Connection connection = TRY(Start(spec));
+  std::vector<UniqueFd> cgroups;
   for (const std::string& path : request.cgroups_v1) {
-    const UniqueFd directory = TRY(OpenDirectory(path));
-    TRY(connection.EnterCgroup(directory.ref()));
+    cgroups.push_back(TRY(OpenDirectory(path)));
+    spec.cgroups_v1.push_back(cgroups.back().ref());
   }
+  Connection connection = TRY(Start(spec));
   pid_t root = 0;
   Session session(
       Action::kRestore, std::move(connection),
