@@ -53,28 +53,45 @@ Result<DuplicateDetection> DuplicateDetection::Start(const Description& descript
     TRY(RefuseOwn(netlink, interface, link));
     // Nobody can be heard, or hear, through one that is down.
     if (!link.operational || link.mac.empty()) continue;
-    Asked asked{.where = from,
-                .socket = TRY(PacketSocket::Open(link.index)),
-                .addresses = AddressesOf(interface)};
-    const Bytes mac = TRY(ParseMac(link.mac));
-    for (const Bytes& address : asked.addresses) TRY(asked.socket.Send(ProbeFrame(mac, address)));
-    detection.asked_.push_back(std::move(asked));
+    detection.networks_.push_back({.where = from,
+                                   .socket = TRY(PacketSocket::Open(link.index)),
+                                   .mac = TRY(ParseMac(link.mac)),
+                                   .addresses = AddressesOf(interface)});
   }
-  detection.answered_ = SteadyClock::now() + patience;
+  TRY(detection.Ask());
+  const Deadline now = SteadyClock::now();
+  detection.ask_again_ = now + patience / 2;
+  detection.answered_ = now + patience;
   return detection;
 }
 
+Result<void> DuplicateDetection::Ask() {
+  for (Network& network : networks_) {
+    for (const Bytes& address : network.addresses)
+      TRY(network.socket.Send(ProbeFrame(network.mac, address)));
+  }
+  return {};
+}
+
 Result<void> DuplicateDetection::Finish() {
+  if (SteadyClock::now() < ask_again_) {
+    TRY(Listen(ask_again_));
+    TRY(Ask());
+  }
+  return Listen(answered_);
+}
+
+Result<void> DuplicateDetection::Listen(Deadline until) {
   // What has come in by then is looked at, but not for ever: more may come than can be looked at.
-  const Deadline enough = std::max(answered_, SteadyClock::now()) + kPatience;
-  for (Asked& asked : asked_) {
+  const Deadline enough = std::max(until, SteadyClock::now()) + kPatience;
+  for (Network& network : networks_) {
     while (SteadyClock::now() < enough) {
-      const auto frame = asked.socket.Receive(answered_);
+      const auto frame = network.socket.Receive(until);
       if (!frame.has_value()) break;
-      for (const Bytes& address : asked.addresses) {
+      for (const Bytes& address : network.addresses) {
         const auto owner = OwnerInFrame(*frame, address);
         if (!owner.has_value()) continue;
-        return refusal::AddressInUse(AddressText(address), MacText(*owner), asked.where);
+        return refusal::AddressInUse(AddressText(address), MacText(*owner), network.where);
       }
     }
   }

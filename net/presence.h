@@ -25,16 +25,22 @@ class DuplicateDetection {
   static Result<DuplicateDetection> Start(const Description& description,
                                           std::chrono::milliseconds patience = kPatience);
   // ADDRESS_IN_USE, naming the MAC, as soon as somebody has answered; all is well once the
-  // questions are as old as the patience.
+  // questions are as old as the patience. Asks a second time if it is called in the first half of
+  // that: a frame may get lost, and a bridge does not always know yet who listens to a multicast.
   Result<void> Finish();
 
  private:
-  struct Asked {
+  struct Network {
     std::string where;
     PacketSocket socket;
+    Bytes mac;  // of who asks
     std::vector<Bytes> addresses;
   };
-  std::vector<Asked> asked_;
+  Result<void> Ask();
+  Result<void> Listen(Deadline until);
+
+  std::vector<Network> networks_;
+  Deadline ask_again_{};
   Deadline answered_{};
 };
 

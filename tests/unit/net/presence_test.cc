@@ -97,6 +97,13 @@ TEST_F(PresenceTest, WhoHasAnIpv6AddressIsNamedToo) {
   EXPECT_THAT(refused.error().message, HasSubstr("02:00:00:00:00:77"));
 }
 
+TEST_F(PresenceTest, WhoMissedTheFirstQuestionHearsTheSecond) {
+  ASSERT_OK_AND_ASSIGN(DuplicateDetection detection,
+                       DuplicateDetection::Start(description_, std::chrono::seconds(6)));
+  ASSERT_TRUE(IpIn(other_.ref(), "address add 10.77.0.5/24 dev eth0"));
+  EXPECT_THAT(detection.Finish(), Refuses("ADDRESS_IN_USE"));
+}
+
 TEST_F(PresenceTest, AnAddressOfTheHostIsInUse) {
   ASSERT_TRUE(Ip("address add 10.77.0.5/24 dev br0"));
   EXPECT_THAT(Detect(), Refuses("ADDRESS_IN_USE"));
