@@ -51,7 +51,8 @@ class Restoring {
   Result<void> ClaimPids();
   Result<void> AwaitOldRoot();
   Result<void> Record();
-  Result<void> LayDownLayer();
+  Result<void> WriteBeginning();
+  Result<void> PrepareRoot();
   Result<void> Restore();
   Result<void> ChooseCgroup();
   Result<void> OnStage(criu::RestoreStage stage, pid_t root);
@@ -71,7 +72,8 @@ class Restoring {
   std::optional<Verification> verification_;
   std::vector<pid_t> pids_;  // of processes and threads
   ContainerRecord container_;
-  UniqueFd directory_;  // of the container's log
+  std::string path_;    // of the container's directory, which its log is in
+  UniqueFd directory_;  // the same, open
   std::optional<RestoreStdio> stdio_;
   std::optional<ContainerRestore> container_restore_;  // of an OCI container
   std::optional<Cgroup> cgroup_;
@@ -87,6 +89,8 @@ class Restoring {
 OperationRecord Restoring::Run() {
   auto done = Prepare();
   if (done.ok()) done = Record();
+  if (done.ok()) done = PrepareRoot();
+  if (done.ok()) done = endpoints_->DismantleIfChanged();
   if (done.ok()) done = Restore();
   if (!done.ok()) return RecordFailure(std::move(done).error());
   auto ended = RecordSuccess();
@@ -181,24 +185,22 @@ Result<void> Restoring::Record() {
                 .created_us = parts_.clock.Wall()};
   operation_.SetCheckpoint(checkpoint_.id);
   operation_.SetContainer(container_.id);
-  const std::string directory =
-      fmt::format("{}/containers/{}", parts_.state_directory, container_.id);
-  TRY(MakeDirectories(directory));
-  directory_ = TRY(OpenDirectory(directory));
+  path_ = fmt::format("{}/containers/{}", parts_.state_directory, container_.id);
+  TRY(MakeDirectories(path_));
+  directory_ = TRY(OpenDirectory(path_));
   recorded_ = true;
-  stdio_ = TRY(RestoreStdio::Open(checkpoint_.id, stored_->manifest.stdio, request_.stdio,
-                                  directory + "/output.log"));
+  const std::string own_log = path_ + "/output.log";
+  stdio_ =
+      TRY(RestoreStdio::Open(checkpoint_.id, stored_->manifest.stdio, request_.stdio, own_log));
   container_.log_path = stdio_->log_path();
   if (container_restore_) {
-    const std::string log =
-        TRY(container_restore_->OpenConsole(checkpoint_.id, request_, directory + "/output.log"));
+    const std::string log = TRY(container_restore_->OpenConsole(checkpoint_.id, request_, own_log));
     if (!log.empty()) container_.log_path = log;
-    TRY(LayDownLayer());
-    TRY(container_restore_->Prepare(directory + "/root"));
-    TRY(container_restore_->MakeMounts(stored_->images.ref(),
-                                       parts_.images.Path(checkpoint_.id) + "/images",
-                                       directory + "/mounts"));
   }
+  return WriteBeginning();
+}
+
+Result<void> Restoring::WriteBeginning() {
   // Of a restore that a power cut ends nothing is left but its directory, which the next start
   // removes.
   for (int attempt = 1;; ++attempt) {
@@ -206,18 +208,24 @@ Result<void> Restoring::Record() {
     update.Put(container_).Put(operation_.record()).SyncWithNext();
     TRY(endpoints_->Claim(container_.id, update));
     auto written = parts_.inventory.Write(update);
-    if (written.ok()) return endpoints_->DismantleIfChanged();
+    if (written.ok()) return {};
     if (attempt == Reservations::kFreeAttempts || !endpoints_->MayChooseAgain(written.error()))
       return written;
   }
 }
 
-// Before anything is mounted for it: mountpoints may be in what is laid down.
-Result<void> Restoring::LayDownLayer() {
-  if (!container_restore_->lays_layer_down()) return {};
-  operation_.Enter("rootfs");
-  return container_restore_->LayDownLayer(stored_->images.ref(),
-                                          [this] { return operation_.CheckGoingOn(); });
+// Of a container. Once its addresses are its own: what is laid down in a root is not taken back.
+Result<void> Restoring::PrepareRoot() {
+  if (!container_restore_) return {};
+  // Before anything is mounted for it: mountpoints may be in what is laid down.
+  if (container_restore_->lays_layer_down()) {
+    operation_.Enter("rootfs");
+    TRY(container_restore_->LayDownLayer(stored_->images.ref(),
+                                         [this] { return operation_.CheckGoingOn(); }));
+  }
+  TRY(container_restore_->Prepare(path_ + "/root"));
+  return container_restore_->MakeMounts(
+      stored_->images.ref(), parts_.images.Path(checkpoint_.id) + "/images", path_ + "/mounts");
 }
 
 Result<void> Restoring::Restore() {

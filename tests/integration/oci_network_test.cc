@@ -50,9 +50,11 @@ class OciNetwork : public BridgedNetwork, public ::testing::WithParamInterface<F
     }));
     Wire(container_->Pid());
   }
-  std::string CheckpointedContainer() {
-    const Outcome made = crctl_({"checkpoint", container_->id(), "--root", container_->root(),
-                                 "--tcp-established", "--network-mode", network_mode_});
+  std::string CheckpointedContainer(const Crctl::Words& options = {}) {
+    Crctl::Words words = {"checkpoint",        container_->id(), "--root",     container_->root(),
+                          "--tcp-established", "--network-mode", network_mode_};
+    words.insert(words.end(), options.begin(), options.end());
+    const Outcome made = crctl_(words);
     EXPECT_EQ(made.exit, 0) << ::testing::PrintToString(made) << crd_.Log();
     return made.Line();
   }
@@ -152,6 +154,28 @@ TEST_P(OciNetwork, WithNothingButLoopbackHasNoChoice) {
                       "nothing but loopback"));
   Restored(checkpoint, {"--tcp-established", "--network", "none"});
   EXPECT_TRUE(container_->Counts());
+}
+
+// What is laid down in a root is not taken back.
+TEST_P(OciNetwork, LaysNothingDownWhileAnotherHasItsAddress) {
+  const std::string rootfs = container_->bundle() + "/rootfs";
+  const std::string base = dir_ / "base";
+  std::filesystem::copy(
+      rootfs, base,
+      std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
+  RunWithItsOwn();
+  Spill(rootfs + "/written", "since then");
+  const std::string checkpoint = CheckpointedContainer({"--rootfs-diff=" + base});
+  AwaitDismantled();
+  std::filesystem::remove(rootfs + "/written");
+  const Crctl::Words restore = {"restore", checkpoint, "--tcp-established", "--rootfs-diff"};
+  ASSERT_EQ(crctl_({"network", "release", "10.77.0.5"}).exit, 0);
+  ASSERT_EQ(crctl_({"network", "reserve", "br0", "10.77.0.5", "--for", "db"}).exit, 0);
+  EXPECT_TRUE(Refused(crctl_(restore), "db"));
+  EXPECT_FALSE(std::filesystem::exists(rootfs + "/written"));
+  ASSERT_EQ(crctl_({"network", "release", "10.77.0.5"}).exit, 0);
+  Restored(checkpoint, {"--tcp-established", "--rootfs-diff"});
+  EXPECT_EQ(Slurp(rootfs + "/written"), "since then");
 }
 
 TEST_P(OciNetwork, WhatCannotBeMadeAgainIsNamed) {
