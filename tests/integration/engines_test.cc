@@ -14,9 +14,11 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr const char* kProgram =
-    "i=0; while :; do i=$((i+1)); echo $i >/data/count.new; mv /data/count.new /data/count; "
+    "echo new >/changed; i=0; while :; do i=$((i+1)); echo $i >/data/count.new; mv /data/count.new "
+    "/data/count; "
     "sleep 0.1; done";
 
 class EnginesTest : public IntegrationTest, public ::testing::WithParamInterface<std::string> {
@@ -58,8 +60,8 @@ class EnginesTest : public IntegrationTest, public ::testing::WithParamInterface
         reaper_,
         Launch{.argv = {"unshare", "--mount", "--propagation", "private", "dockerd", "--host",
                         Socket(), "--data-root", state + "/data", "--exec-root", state + "/exec",
-                        "--pidfile", state + "/pid", "--storage-driver", "vfs", "--iptables=false",
-                        "--ip6tables=false", "--bridge", "none"},
+                        "--pidfile", state + "/pid", "--storage-driver", "overlay2",
+                        "--iptables=false", "--ip6tables=false", "--bridge", "none"},
                .out = {.path = dir_ / "docker.log"},
                .err = {.path = dir_ / "docker.log"}});
     ASSERT_TRUE(WaitUntil([&] { return RunProgram(reaper_, Engine({"info"})).exit == 0; }))
@@ -73,7 +75,7 @@ class EnginesTest : public IntegrationTest, public ::testing::WithParamInterface
     if (GetParam() == "podman") {
       line = {"podman",       "--root",           state + "/root", "--runroot",
               state + "/run", "--tmpdir",         state + "/tmp",  "--storage-driver",
-              "vfs",          "--runtime",        "runc",          "--cgroup-manager",
+              "overlay",      "--runtime",        "runc",          "--cgroup-manager",
               "cgroupfs",     "--events-backend", "none"};
     }
     line.insert(line.end(), words.begin(), words.end());
@@ -125,6 +127,16 @@ TEST_P(EnginesTest, IsCheckpointedAndRunsOn) {
   EXPECT_EQ(shown.exit, 0);
   EXPECT_THAT(shown.out, HasSubstr("/bin/sh -c"));
   EXPECT_EQ(crctl_({"verify", made.Line()}).exit, 0);
+}
+
+TEST_P(EnginesTest, ShowsWhatChangedInItsRoot) {
+  const Outcome made = crctl_(With({"checkpoint", name_, "--leave-running", "--rootfs-diff"}));
+  ASSERT_EQ(made.exit, 0) << ::testing::PrintToString(made) << crd_.Log();
+  EXPECT_TRUE(Counts());
+  const Outcome listed =
+      RunProgram(reaper_, {"tar", "--zstd", "-tf", ImagesOf(made.Line()) + "/rootfs-diff.tar.zst"});
+  ASSERT_EQ(listed.exit, 0) << ::testing::PrintToString(listed);
+  EXPECT_THAT(listed.out, AllOf(HasSubstr("changed\n"), Not(HasSubstr("busybox"))));
 }
 
 TEST_P(EnginesTest, IsEndedOnlyByForce) {
