@@ -52,6 +52,13 @@ Result<std::vector<pid_t>> Processes(const std::string& directory) {
   return pids;
 }
 
+bool HasThreads(pid_t pid) {
+  const auto process = proc::ProcDir::Open(pid);
+  const auto status =
+      process.ok() ? proc::ReadStatus(*process) : Result<proc::Status>(process.error());
+  return status.ok() && status->threads > 1;
+}
+
 // Reads one place.
 class Reader {
  public:
@@ -94,7 +101,10 @@ class Reader {
   Result<std::vector<pid_t>> SeeProcesses(const std::string& directory) {
     std::vector<pid_t> pids = TRY(Processes(directory));
     for (const pid_t pid : pids) {
-      if (!seen_.insert(pid).second) return refusal::CgroupOfThreads(id_, directory);
+      // One that has a single thread has been moved meanwhile.
+      if (!seen_.insert(pid).second && HasThreads(pid)) {
+        return refusal::CgroupOfThreads(id_, directory);
+      }
     }
     return pids;
   }
@@ -154,6 +164,8 @@ std::optional<Outsider> FindOutsider(const std::vector<CgroupPlace>& places,
     const auto text = ReadFile(fmt::format("/proc/{}/cgroup", pid));
     if (!text.ok()) continue;
     for (const CgroupPlace& its : ParseCgroups(*text, {})) {
+      // Of who is about to end the kernel says so.
+      if (its.path == "/") continue;
       for (const CgroupPlace& place : places) {
         if (place.own && place.controllers == its.controllers && !IsWithin(its.path, place.path)) {
           return Outsider{.pid = pid, .path = its.path};

@@ -21,7 +21,7 @@ namespace crd::runtime {
 Result<void> ReadNested(std::string_view id, CgroupPlace& place);
 
 // The first of these processes that is in none of the container's own cgroups in a hierarchy where
-// it has one, and where it is.
+// it has one, and where it is. Not in the root, which is where the kernel has what is ending.
 struct Outsider {
   pid_t pid = 0;
   std::string path;
