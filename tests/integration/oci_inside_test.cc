@@ -10,6 +10,7 @@
 
 #include "tests/integration/support/oci_fixture.h"
 #include "tests/integration/support/pty.h"
+#include "tests/integration/support/wait_until.h"
 
 namespace crd::testing {
 namespace {
@@ -207,6 +208,22 @@ TEST_P(OciInside, RefusesAMountpointThatBecameALinkOutOfTheRoot) {
   fs::remove(mountpoint);
   fs::create_directory(mountpoint);
   Restored(checkpoint);
+  EXPECT_TRUE(container_->Counts());
+}
+
+TEST_P(OciInside, RefusesAContainerInTheContainer) {
+  ASSERT_TRUE(container_->Run([](nlohmann::json& config) {
+    const std::vector<std::string> may = {"CAP_SYS_ADMIN"};
+    config["process"]["capabilities"] = {{"bounding", may}, {"effective", may}, {"permitted", may}};
+    config["process"]["args"] = {
+        "/bin/sh", "-c",
+        std::string("/bin/busybox unshare --pid --fork /bin/sleep 1000 & ") + kCounts};
+  }));
+  // The inner one takes a moment to be there.
+  ASSERT_TRUE(WaitUntil([&] { return crctl_(With({"check", container_->id()})).exit == 1; }));
+  EXPECT_TRUE(Refused(crctl_(With({"checkpoint", container_->id()})),
+                      "in another pid namespace than the root of the tree"));
+  EXPECT_EQ(container_->Status(), "running");
   EXPECT_TRUE(container_->Counts());
 }
 
