@@ -147,7 +147,8 @@ Outcome RunProgram(ChildReaper& reaper, std::vector<std::string> argv, const std
   const UniqueFd in(::memfd_create("stdin", MFD_CLOEXEC));
   const UniqueFd out(::memfd_create("stdout", MFD_CLOEXEC));
   const UniqueFd err(::memfd_create("stderr", MFD_CLOEXEC));
-  static_cast<void>(::pwrite(in.get(), input.data(), input.size(), 0));
+  if (::pwrite(in.get(), input.data(), input.size(), 0) != static_cast<ssize_t>(input.size()))
+    return {.exit = -1, .err = "it could not be given its input"};
   Process process(reaper, {.argv = std::move(argv),
                            .in = {.path = "", .fd = in.get()},
                            .out = {.path = "", .fd = out.get()},

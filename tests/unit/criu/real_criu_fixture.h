@@ -29,7 +29,7 @@ inline Result<void> AgreeToRestore(RestoreStage, pid_t) { return {}; }
 inline Error Objection() { return {.code = Code::kAborted, .reason = "MINE", .message = "no"}; }
 
 inline UniqueFd Open(const std::string& path, int flags) {
-  return UniqueFd(::open(path.c_str(), flags | O_CLOEXEC));
+  return UniqueFd(::open(path.c_str(), flags | O_CLOEXEC, 0600));
 }
 
 // What crd relies on, asked of the real program (needs root): CRD_CRIU, else where deploy/setup
