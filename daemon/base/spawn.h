@@ -25,6 +25,7 @@ struct LaunchSpec {
   // thread, which waits for nothing (5.14); all of its own are one.
   std::vector<FdRef> cgroups_v1;
   FdRef cgroup_namespace{-1};  // that it starts in; invalid: the one of this process
+  FdRef mount_namespace{-1};   // likewise
 };
 
 // Starts a program with a clean signal mask, default handlers, the given RLIMIT_NOFILE if there is

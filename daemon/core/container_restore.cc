@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/base/cgroup_namespace.h"
@@ -17,6 +18,7 @@
 #include "daemon/core/process_tree.h"
 #include "daemon/runtime/layer.h"
 #include "daemon/runtime/mount_flags.h"
+#include "daemon/runtime/mount_sources.h"
 #include "daemon/runtime/nested_cgroups.h"
 #include "daemon/runtime/refusals.h"
 #include "daemon/runtime/retarget.h"
@@ -75,6 +77,19 @@ Result<void> MoveAll(const Cgroup& from, const std::string& directory) {
     // CRIU itself is among them, and may end at any time.
     if (::write(procs.get(), text.data(), text.size()) < 0 && errno != ESRCH) {
       return Error::Errno("move process {} into '{}'", pid, directory);
+    }
+  }
+  return {};
+}
+
+// CRIU opens most images when it is in the user namespace already, and one of them before it is
+// anybody in there (4.2: cr-restore.c, prepare_timens). It has the directory open; to anybody else
+// those above it stay closed.
+Result<void> OpenToOthers(FdRef images) {
+  if (::fchmod(images.get(), 0711) != 0) return Error::Errno("let a user namespace see the images");
+  for (const std::string& name : TRY(ListDirectory(images))) {
+    if (::fchmodat(images.get(), name.c_str(), 0644, 0) != 0) {
+      return Error::Errno("let a user namespace read image '{}'", name);
     }
   }
   return {};
@@ -214,6 +229,11 @@ Result<void> ContainerRestore::ApplyTo(criu::RestoreRequest& request) {
   TRY(ChooseCgroupNamespace());
   request.cgroup_namespace = cgroup_namespace_.ref();
   if (mounts_) request.images = mounts_->images();
+  if (!container_.users.empty()) {
+    TRY(OpenToOthers(request.images));
+    mount_namespace_ = TRY(runtime::ShowMountSources(container_.id, container_.mounts));
+    request.mount_namespace = mount_namespace_.ref();
+  }
   for (const runtime::JoinedNamespace& joined : container_.joined) {
     if (joined.type == "pid") {
       request.inherit.emplace_back(runtime::kPidKey, pids_.ref());

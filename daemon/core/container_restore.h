@@ -35,6 +35,9 @@ class ContainerRestore {
   // Where its runtime keeps its state; empty if none is kept in step.
   [[nodiscard]] const std::string& state_path() const { return container_.state_path; }
 
+  // Of its user namespace; empty: it has none of its own.
+  [[nodiscard]] const runtime::IdMaps& users() const { return container_.users; }
+
   // It had joined a pid namespace, which its pids must be free in.
   [[nodiscard]] bool shares_pids() const { return pids_.valid(); }
 
@@ -100,6 +103,7 @@ class ContainerRestore {
   runtime::RuntimeRecord record_;
   UniqueFd pids_;  // that it had joined
   UniqueFd cgroup_namespace_;
+  UniqueFd mount_namespace_;
   std::optional<runtime::MadeCgroups> made_cgroups_;
   std::optional<runtime::ContainerRoot> root_;
   std::optional<ContainerMounts> mounts_;

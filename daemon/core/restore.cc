@@ -248,6 +248,9 @@ Result<void> Restoring::Restore() {
                                .external = stored_->manifest.external,
                                .cgroup = cgroup_->directory(),
                                .deadline = operation_.deadline()};
+  if (container_restore_ && !container_restore_->users().empty()) {
+    TRY(stdio_->HandOver(container_restore_->users(), stored_->images.ref()));
+  }
   stdio_->ApplyTo(request);
   lent_.emplace(TRY(LentLinkRemaps::Lend(checkpoint_.id, stored_->manifest.remapped)));
   if (container_restore_) TRY(container_restore_->ApplyTo(request));

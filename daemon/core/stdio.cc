@@ -1,12 +1,16 @@
 #include "daemon/core/stdio.h"
 
+#include <algorithm>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "daemon/base/pid_fd.h"
 #include "daemon/core/caller_access.h"
 #include "daemon/core/errors.h"
+#include "daemon/criu/images.h"
 
 namespace crd {
 namespace {
@@ -36,6 +40,47 @@ Result<UniqueFd> OpenAgain(const StdioLink& link) {
                                                     .message = "it is not a file any more"});
   }
   return file;
+}
+
+// Whether root in a user namespace may open for reading and writing what somebody else opened.
+bool RootMayOpen(const runtime::IdMaps& users, const struct stat& status) {
+  if (users.HasUser(status.st_uid) && users.HasGroup(status.st_gid)) return true;
+  constexpr mode_t kOthers = S_IROTH | S_IWOTH;
+  constexpr mode_t kGroup = S_IRGRP | S_IWGRP;
+  const bool in_group = status.st_gid == users.RootGroup();
+  return (status.st_mode & (in_group ? kGroup : kOthers)) == (in_group ? kGroup : kOthers);
+}
+
+// As CRIU would open it: of several that the tree had of one file, with the access of all.
+Result<UniqueFd> OpenLike(FdRef original, const std::string& path, const std::string& key,
+                          const std::vector<criu::ImageOutsideFile>& files, bool append) {
+  constexpr int kOnlyOpening = O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW | O_DIRECTORY | O_ACCMODE;
+  int access = -1;
+  int flags = append ? O_APPEND : 0;
+  off_t position = 0;
+  struct stat status {};
+  if (::fstat(original.get(), &status) != 0) return Error::Errno("stat '{}'", path);
+  for (const criu::ImageOutsideFile& file : files) {
+    if (file.key != key) continue;
+    if (!append && file.size && S_ISREG(status.st_mode) && *file.size != status.st_size) {
+      return errors::OutsideFileGone(
+          path, Error{.code = Code::kFailedPrecondition,
+                      .message = fmt::format("it has another size than at the checkpoint, {} "
+                                             "instead of {} bytes",
+                                             status.st_size, *file.size)});
+    }
+    const int wanted = file.flags & O_ACCMODE;
+    access = access < 0 || access == wanted ? wanted : O_RDWR;
+    flags |= file.flags & ~kOnlyOpening;
+    position = std::max(position, file.position);
+  }
+  const std::string link = fmt::format("/proc/self/fd/{}", original.get());
+  UniqueFd opened(::open(link.c_str(), std::max(access, 0) | flags | O_CLOEXEC | O_NOCTTY));
+  if (!opened.valid()) return Error::Errno("open '{}' again", path);
+  if (!append && ::lseek(opened.get(), position, SEEK_SET) < 0 && errno != ESPIPE) {
+    return Error::Errno("set the position in '{}'", path);
+  }
+  return opened;
 }
 
 // The caller's descriptor that stands where the link stood, else the first one of its direction.
@@ -88,7 +133,11 @@ Result<RestoreStdio> RestoreStdio::Open(const CheckpointId& checkpoint,
       stdio.links_.push_back({.key = link.key, .target = stdio.terminal_->fd.ref()});
       continue;
     }
-    Link place{.key = link.key, .fd = link.fd, .pid = link.pid};
+    Link place{.key = link.key,
+               .fd = link.fd,
+               .pid = link.pid,
+               .file = link.kind == StdioLink::Kind::kFile,
+               .path = link.path};
     if (stdio.from_caller_ != nullptr) {
       place.target = Choose(*stdio.from_caller_, link);
     } else if (link.kind == StdioLink::Kind::kFile && !(named && link.writable)) {
@@ -114,8 +163,27 @@ Result<RestoreStdio> RestoreStdio::Open(const CheckpointId& checkpoint,
   return stdio;
 }
 
+Result<void> RestoreStdio::HandOver(const runtime::IdMaps& users, FdRef images) {
+  const auto files = TRY(criu::ReadOutsideFiles(images));
+  for (Link& link : links_) {
+    if (!link.file) continue;
+    struct stat status {};
+    if (::fstat(link.target.get(), &status) != 0) return Error::Errno("stat '{}'", link.key);
+    link.as_it_is = !RootMayOpen(users, status);
+    if (!link.as_it_is || from_caller_ != nullptr) continue;
+    opened_.push_back(TRY(OpenLike(link.target, link.path, link.key, files, link.to_log)));
+    link.target = opened_.back().ref();
+  }
+  return {};
+}
+
 void RestoreStdio::ApplyTo(criu::RestoreRequest& request) const {
-  for (const Link& link : links_) request.inherit.emplace_back(link.key, link.target);
+  for (const Link& link : links_) {
+    // CRIU looks for a descriptor under a file's path, which is its name less the first character,
+    // before it looks for an outside file's key, and takes one that it finds there as it is (4.2,
+    // files-reg.c: open_path, collect_one_regfile).
+    request.inherit.emplace_back(link.as_it_is ? link.key.substr(1) : link.key, link.target);
+  }
 }
 
 Result<RestoreStdio::Terminal> RestoreStdio::OpenTerminal(

@@ -17,6 +17,7 @@
 #include "daemon/core/preflight.h"
 #include "daemon/core/requests.h"
 #include "daemon/criu/criu.h"
+#include "daemon/runtime/id_maps.h"
 
 namespace crd {
 
@@ -35,6 +36,11 @@ class RestoreStdio {
                                    const std::vector<StdioLink>& links,
                                    const std::variant<StdioToLog, StdioFromCaller>& wanted,
                                    const std::string& own_log);
+
+  // For a container with a user namespace, in which CRIU opens anew what takes a file's place
+  // (4.2, files-reg.c): what root in there may not open is handed over as it is instead, with the
+  // flags and the position that `images` have, where it is not the caller's own.
+  [[nodiscard]] Result<void> HandOver(const runtime::IdMaps& users, FdRef images);
 
   // Sets RestoreRequest::inherit; the request must not outlive this.
   void ApplyTo(criu::RestoreRequest& request) const;
@@ -56,6 +62,9 @@ class RestoreStdio {
     pid_t pid = 0;  // and the process that has it
     FdRef target{-1};
     bool to_log = false;
+    bool file = false;  // stands for one outside of a container
+    std::string path;   // of that
+    bool as_it_is = false;
   };
   std::vector<Link> links_;
   std::vector<UniqueFd> opened_;

@@ -42,6 +42,7 @@ struct ConnectionSpec {
   FdRef cgroup{-1};                            // of cgroup2, where CRIU and all it forks will be
   std::vector<FdRef> cgroups_v1;               // directories of those that they will be in besides
   FdRef cgroup_namespace{-1};                  // to start it in; invalid: ours
+  FdRef mount_namespace{-1};                   // likewise
 };
 
 // One `criu swrk` process, its descriptors 0 and 1 /dev/null, and the socket to it (AF_UNIX

@@ -127,6 +127,8 @@ struct RestoreRequest {
   std::vector<std::string> cgroups_v1;
   // Cgroup namespace for the tree, in which CRIU runs; invalid: ours. CRIU knows nothing of it.
   FdRef cgroup_namespace{-1};
+  // Mount namespace that CRIU runs in; invalid: ours.
+  FdRef mount_namespace{-1};
   // Namespaces to join that CRIU then does not make: "ipc", "uts", "time", and a path.
   std::vector<std::pair<std::string, std::string>> join;
   // Of a dump with `console`: takes the master of the terminal, which CRIU has made anew, before

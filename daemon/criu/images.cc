@@ -162,6 +162,21 @@ Result<void> ForgetTerminalSessions(FdRef images) {
   return WriteRecords(images, kTerminalsFile, kTerminalsMagics, records);
 }
 
+Result<std::vector<ImageOutsideFile>> ReadOutsideFiles(FdRef images) {
+  std::vector<ImageOutsideFile> outside;
+  for (const criu_images::file_entry& file : TRY(ReadFiles(images))) {
+    const criu_images::reg_file_entry& entry = file.reg();
+    if (!file.has_reg() || !entry.ext()) continue;
+    // CRIU's -1 stands for a file that has no position.
+    const auto position = static_cast<off_t>(entry.pos());
+    outside.push_back({.key = entry.name(),
+                       .flags = static_cast<int>(entry.flags()),
+                       .position = position < 0 ? 0 : position});
+    if (entry.has_size()) outside.back().size = static_cast<off_t>(entry.size());
+  }
+  return outside;
+}
+
 Result<bool> HasExpiredPeriodicTimer(FdRef images) {
   const auto files = TRY(ReadFiles(images));
   return std::any_of(files.begin(), files.end(), [](const criu_images::file_entry& file) {

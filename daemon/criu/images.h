@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +60,16 @@ Result<void> MakeMountsInternal(FdRef images, const std::vector<ImageMount>& mou
 // The other way round, for one restore: writes what had to be changed to `changed`, and leaves
 // `images` as they are. Their keys are their mountpoints.
 Result<void> MakeMountsExternal(FdRef images, const std::vector<ImageMount>& mounts, FdRef changed);
+
+// A file outside of the tree's mounts, of which CRIU knows only the key.
+struct ImageOutsideFile {
+  std::string key;  // "file[…]"
+  int flags = 0;    // of open(2), less those that only count there
+  off_t position = 0;
+  std::optional<off_t> size;  // of a regular file
+};
+// From files.img.
+Result<std::vector<ImageOutsideFile>> ReadOutsideFiles(FdRef images);
 
 // Whether there is a timerfd that expires again and again and had expired when it was dumped,
 // without having been read since. From files.img.

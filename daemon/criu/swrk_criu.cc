@@ -161,7 +161,8 @@ Result<RestoreReport> SwrkCriu::Restore(const RestoreRequest& request,
   ConnectionSpec spec{.path = path_,
                       .inherit = {},
                       .cgroup = request.cgroup,
-                      .cgroup_namespace = request.cgroup_namespace};
+                      .cgroup_namespace = request.cgroup_namespace,
+                      .mount_namespace = request.mount_namespace};
   for (std::size_t i = 0; i < request.inherit.size(); ++i) {
     spec.inherit.emplace_back(request.inherit[i].second, kFirstInherited + static_cast<int>(i));
   }

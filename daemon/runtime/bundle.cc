@@ -1,6 +1,7 @@
 #include "daemon/runtime/bundle.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "daemon/base/files.h"
 #include "daemon/runtime/oci_json.h"
@@ -46,6 +47,25 @@ Result<std::vector<std::string>> ReadPaths(const json& object, const char* list)
   return paths;
 }
 
+Result<std::uint32_t> ReadId(const json& object, const char* name) {
+  const std::int64_t number = TRY(Number(object, name));
+  if (number < 0 || number > std::numeric_limits<std::uint32_t>::max()) {
+    return Wrong(fmt::format("'{}' is no id", name));
+  }
+  return static_cast<std::uint32_t>(number);
+}
+
+Result<std::vector<IdRange>> ReadIds(const json& linux_part, const char* list) {
+  std::vector<IdRange> ranges;
+  for (const json& item : *TRY(Objects(linux_part, list))) {
+    ranges.push_back({.inside = TRY(ReadId(item, "containerID")),
+                      .outside = TRY(ReadId(item, "hostID")),
+                      .count = TRY(ReadId(item, "size"))});
+  }
+  std::sort(ranges.begin(), ranges.end());
+  return ranges;
+}
+
 std::string EngineOf(const json& annotations) {
   for (const auto& [name, value] : annotations.items()) {
     if (name == "io.container.manager" && value == "libpod") return "podman";
@@ -79,6 +99,10 @@ Result<Bundle> ParseBundle(std::string_view directory, std::string_view text) {
                 .read_only_paths = TRY(Texts(*linux_part, "readonlyPaths")),
                 .cgroups_path = TRY(Text(*linux_part, "cgroupsPath")),
                 .engine = EngineOf(*TRY(Object(config, "annotations")))};
+  if (const auto* users = bundle.FindNamespace("user"); users != nullptr && users->path.empty()) {
+    bundle.users.users = TRY(ReadIds(*linux_part, "uidMappings"));
+    bundle.users.groups = TRY(ReadIds(*linux_part, "gidMappings"));
+  }
   if (bundle.rootfs.empty()) return Wrong("it names no root file system ('root.path')");
   if (!bundle.rootfs.starts_with('/'))
     bundle.rootfs = fmt::format("{}/{}", directory, bundle.rootfs);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "daemon/base/result.h"
+#include "daemon/runtime/id_maps.h"
 
 namespace crd::runtime {
 
@@ -26,6 +27,7 @@ struct Bundle {
   bool terminal = false;
   std::vector<Mount> mounts;
   std::vector<Namespace> namespaces;
+  IdMaps users;                      // of a user namespace of its own; empty: it has none
   std::vector<std::string> devices;  // their paths
   std::vector<std::string> masked_paths;
   std::vector<std::string> read_only_paths;

@@ -55,8 +55,9 @@ class Describer {
     const std::vector<MountEntry> mounts = TRY(ReadMountTable(state_.pid));
     saved.mounts = TRY(PlanMounts(state_.kind, bundle, mounts, TRY(ReadMountTable(0)),
                                   [this](const auto& path) { return IsDirectoryInside(path); }));
-    ChooseTmpfs(mounts, saved.mounts);
     TRY(LookAtNamespaces(bundle));
+    // One of a user namespace's belongs to that; crd could only make one of the host's.
+    if (saved.users.empty()) ChooseTmpfs(mounts, saved.mounts);
     TRY(LookAtCgroups());
     LookForStrangers();
     ReadStateFiles();
@@ -80,6 +81,7 @@ class Describer {
     SavedContainer& saved = description_.saved;
     const proc::ProcDir self = TRY(proc::ProcDir::Open(::getpid()));
     const proc::ProcDir init = TRY(proc::ProcDir::Open(state_.pid));
+    bool own_users = false;
     for (const NamespaceName& name : kNamespaces) {
       const bool own =
           TRY(proc::ReadNamespace(init, name.proc)) != TRY(proc::ReadNamespace(self, name.proc));
@@ -93,11 +95,13 @@ class Describer {
       }
       if (type == "pid") saved.own_pids = own;
       if (type == "cgroup") saved.own_cgroups = own;
-      const bool possible = type == "user" ? !own : !(own && joined) || CanBeJoined(type);
+      const bool possible = !(own && joined) || CanBeJoined(type);
+      if (type == "user") own_users = own;
       if (!possible || (!own && type == "mount")) {
         Add(0, refusal::NamespaceUnsupported(state_, type, joined));
       }
     }
+    if (own_users) TRY(LookAtUserNamespace());
     return {};
   }
 
@@ -109,6 +113,25 @@ class Describer {
     }
     description_.saved.own_network = true;
     description_.saved.loopback_up = TRY(LoopbackIsUp(state_.pid));
+    return {};
+  }
+
+  // CRIU makes it anew, and what belongs to it. What crd makes would be the host's.
+  Result<void> LookAtUserNamespace() {
+    const SavedContainer& saved = description_.saved;
+    description_.saved.users = TRY(ReadIdMaps(state_.pid));
+    const auto refuse = [this](std::string_view type, bool joined) {
+      Add(0, refusal::BesideUserNamespace(state_, type, joined));
+    };
+    for (const JoinedNamespace& joined : saved.joined) {
+      if (joined.type != "user") refuse(joined.type, /*joined=*/true);
+    }
+    const bool joins_cgroups =
+        std::any_of(saved.joined.begin(), saved.joined.end(),
+                    [](const JoinedNamespace& joined) { return joined.type == "cgroup"; });
+    if (saved.own_cgroups && !joins_cgroups) refuse("cgroup", /*joined=*/false);
+    const std::optional<std::string>& network = description_.network_path;
+    if (network) refuse("network", /*joined=*/!network->empty());
     return {};
   }
 

@@ -58,6 +58,8 @@ bool IsExternal(const Bundle& bundle, const MountEntry& mount,
                 const std::vector<MountEntry>& host) {
   if (FindBind(bundle, mount.mountpoint) != nullptr) return true;
   if (!Contains(kRemade, mount.type)) return true;
+  // Root in a user namespace may mount none, not having made the cgroup namespace.
+  if (mount.type == "cgroup2" && !bundle.users.empty()) return true;
   // A tmpfs or devpts of the host's, bound into the container.
   return !Contains(kSameEverywhere, mount.type) && IsOfHost(mount, host);
 }

@@ -97,8 +97,20 @@ Error NamespaceUnsupported(const RuntimeState& state, std::string_view type, boo
                                  type == "mount" && !joined ? "shares the host's" : "has a", type,
                                  joined ? " that it joined by a path" : ""),
           .hint =
-              "crd checkpoints containers with a mount namespace of their own, without a user "
-              "namespace, and joined by a path only what CRIU can join"};
+              "crd checkpoints containers with a mount namespace of their own, and joined by a "
+              "path only what CRIU can join, which a user namespace is not"};
+}
+
+Error BesideUserNamespace(const RuntimeState& state, std::string_view type, bool joined) {
+  std::string_view what = joined ? " that it joined by a path" : " of its own";
+  if (!joined && type == "network") what = " with interfaces of its own";
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CONTAINER_NAMESPACE",
+          .message = fmt::format("container '{}' has a user namespace, and a {} namespace{}",
+                                 state.id, type, what),
+          .hint =
+              "CRIU dumps beside a user namespace only what belongs to that, and crd could make "
+              "this one anew only as the host's: run it without, or without a user namespace"};
 }
 
 Error MountUnsupported(std::string_view mountpoint, std::string_view type) {
@@ -270,6 +282,17 @@ Error CgroupBusy(std::string_view id, std::string_view directory, pid_t pid) {
           .message = fmt::format("restore container '{}': process {} is in its cgroup '{}'", id,
                                  pid, directory),
           .hint = "end that process first"};
+}
+
+Error IdMapsDiffer(std::string_view id, std::string_view bundle) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "ID_MAPPINGS_DIFFER",
+          .message = fmt::format("restore container '{}' into bundle '{}': its user namespace maps "
+                                 "other ids, and those of the checkpoint are in its images",
+                                 id, bundle),
+          .hint =
+              "let its config.json have the user namespace, uidMappings and gidMappings that "
+              "the container had at the checkpoint"};
 }
 
 Error MountUnknown(std::string_view id, std::string_view destination,

@@ -25,6 +25,8 @@ Error EngineWouldClean(std::string_view id, std::string_view engine);
 Error LinkRemapUnsupported(const RuntimeState& state);
 // `type` as config.json calls it; `joined` by a path, else one of its own or the host's.
 Error NamespaceUnsupported(const RuntimeState& state, std::string_view type, bool joined);
+// Beside a user namespace: joined by a path, or one of its own that crd would have to make.
+Error BesideUserNamespace(const RuntimeState& state, std::string_view type, bool joined);
 Error MountUnsupported(std::string_view mountpoint, std::string_view type);
 // Cgroups within its own, and processes outside of it.
 Error CgroupFrozenInside(std::string_view id, std::string_view directory);
@@ -52,6 +54,8 @@ Error CgroupGone(std::string_view id, std::string_view directory);
 Error CgroupUnusable(std::string_view id, std::string_view directory, const Error& why);
 Error CgroupManaged(std::string_view id);
 Error CgroupBusy(std::string_view id, std::string_view directory, pid_t pid);
+// `bundle`: the one that it is to have.
+Error IdMapsDiffer(std::string_view id, std::string_view bundle);
 Error MountUnknown(std::string_view id, std::string_view destination,
                    const std::vector<std::string>& possible);
 Error RootfsDiffFailed(std::string_view id, std::string_view rootfs, const Error& why);

@@ -37,6 +37,7 @@ void MoveMount(SavedMount& mount, const std::string& old_bundle, const Bundle& b
 
 Result<void> MoveToBundle(SavedContainer& container, const std::string& directory) {
   const Bundle bundle = TRY(ReadBundle(container.id, directory));
+  if (bundle.users != container.users) return refusal::IdMapsDiffer(container.id, directory);
   for (SavedMount& mount : container.mounts) {
     // What runc masks a file with is the host's /dev/null in any bundle.
     if (!mount.key.empty() && mount.key == mount.mountpoint) {

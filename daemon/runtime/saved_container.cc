@@ -66,6 +66,31 @@ Result<void> ReadStateFiles(const json& object, SavedContainer& container) {
   return {};
 }
 
+json IdsToJson(const std::vector<IdRange>& ranges) {
+  json list = json::array();
+  for (const IdRange& range : ranges) {
+    list.push_back({{"inside", range.inside}, {"outside", range.outside}, {"count", range.count}});
+  }
+  return list;
+}
+
+Result<std::uint32_t> IdFromJson(const json& object, const char* name) {
+  const std::int64_t number = TRY(Number(object, name));
+  if (number < 0 || number > std::numeric_limits<std::uint32_t>::max()) return Wrong(name);
+  return static_cast<std::uint32_t>(number);
+}
+
+// Of checkpoints made before crd knew user namespaces it is not there.
+Result<std::vector<IdRange>> IdsFromJson(const json& object, const char* name) {
+  std::vector<IdRange> ranges;
+  for (const json& item : *TRY(Objects(object, name))) {
+    ranges.push_back({.inside = TRY(IdFromJson(item, "inside")),
+                      .outside = TRY(IdFromJson(item, "outside")),
+                      .count = TRY(IdFromJson(item, "count"))});
+  }
+  return ranges;
+}
+
 }  // namespace
 
 std::string SavedTmpfs::Archive() const { return fmt::format("tmpfs-dev-{}.tar.gz.img", device); }
@@ -81,6 +106,8 @@ json ToJson(const SavedContainer& container) {
                  {"loopback_up", container.loopback_up},
                  {"console", container.console},
                  {"own_cgroups", container.own_cgroups},
+                 {"users", IdsToJson(container.users.users)},
+                 {"groups", IdsToJson(container.users.groups)},
                  {"joined", json::array()},
                  {"state_files", container.state_files},
                  {"mounts", json::array()},
@@ -111,6 +138,8 @@ Result<SavedContainer> SavedContainerFromJson(const json& object) {
                            .console = TRY(Flag(object, "console")),
                            .own_cgroups = TRY(Flag(object, "own_cgroups"))};
   TRY(ReadStateFiles(object, container));
+  container.users.users = TRY(IdsFromJson(object, "users"));
+  container.users.groups = TRY(IdsFromJson(object, "groups"));
   if (object.contains("rootfs_diff")) {
     const json* layer = TRY(Object(object, "rootfs_diff"));
     container.layer = SavedLayer{.base = TRY(Text(*layer, "base"))};

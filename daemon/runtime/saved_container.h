@@ -11,6 +11,7 @@
 #include "daemon/base/result.h"
 #include "daemon/runtime/cgroups.h"
 #include "daemon/runtime/container.h"
+#include "daemon/runtime/id_maps.h"
 
 namespace crd::runtime {
 
@@ -69,6 +70,7 @@ struct SavedContainer {
   bool own_network = false;  // a network namespace with nothing but loopback that ends with it
   bool loopback_up = false;  // of own_network
   bool console = false;      // its terminal's master is outside, on a devpts of its own
+  IdMaps users;              // of its user namespace; empty: it has none of its own
   bool own_cgroups = false;  // it has a cgroup namespace, with its cgroups as roots
   // Namespaces that it had joined by a path, other than its network, as config.json calls them.
   std::vector<JoinedNamespace> joined;

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/integration/support/oci_fixture.h"
@@ -84,23 +83,6 @@ TEST_P(OciNamespaces, OfTheHostAreTheHosts) {
   for (const char* kind : {"pid", "net", "ipc", "uts", "cgroup", "user"}) {
     EXPECT_EQ(Of(before, kind), Of(crd_.pid(), kind)) << kind;
   }
-}
-
-TEST_P(OciNamespaces, OfUsersAreRefused) {
-  static constexpr unsigned kRoot = 100000;
-  fs::permissions(dir_.path(), fs::perms::owner_all | fs::perms::others_exec);
-  const std::string owner = std::to_string(kRoot) + ":" + std::to_string(kRoot);
-  ASSERT_EQ(RunProgram(reaper_, {"chown", "-R", "-h", owner, container_->bundle() + "/rootfs",
-                                 container_->data()})
-                .exit,
-            0);
-  ASSERT_TRUE(container_->Run([](nlohmann::json& config) {
-    SetNamespace(config, "user", "");
-    config["linux"]["uidMappings"] = {{{"containerID", 0}, {"hostID", kRoot}, {"size", 1000}}};
-    config["linux"]["gidMappings"] = {{{"containerID", 0}, {"hostID", kRoot}, {"size", 1000}}};
-  }));
-  EXPECT_TRUE(Refused(crctl_(With({"checkpoint", container_->id()})), "has a user namespace"));
-  EXPECT_TRUE(container_->Counts());
 }
 
 class OciJoined : public OciNamespaces {

@@ -220,5 +220,19 @@ TEST_F(ImagesTest, InventoryHasExactlyOneRecord) {
               FailsWith(Code::kDataLoss));
 }
 
+TEST_F(ImagesTest, TellsHowOutsideFilesWereOpen) {
+  // flags 02001 (append, for writing), pos 300, name, ext.
+  const std::string outside =
+      std::string("\x10\x81\x08\x18\xac\x02\x32\x09", 8) + "file[1:a]" + std::string("\x48\x01", 2);
+  const std::string record =
+      std::string("\x08\x01\x10\x02\x1a", 5) + static_cast<char>(outside.size()) + outside;
+  Write("files.img", Image(kFilesMagic, {RegularFile(1, "/bin/sh"), record}));
+  ASSERT_OK_AND_ASSIGN(const auto files, ReadOutsideFiles(directory_.ref()));
+  ASSERT_EQ(files.size(), 1U);
+  EXPECT_EQ(files[0].key, "file[1:a]");
+  EXPECT_EQ(files[0].flags, 02001);
+  EXPECT_EQ(files[0].position, 300);
+}
+
 }  // namespace
 }  // namespace crd::criu

@@ -40,6 +40,21 @@ TEST(Bundle, KeepsAnAbsoluteRoot) {
   EXPECT_EQ(bundle.rootfs, "/var/r");
 }
 
+TEST(Bundle, ReadsWhoIsWhoInAUserNamespaceOfItsOwn) {
+  const auto parse = [](const std::string& type) {
+    return ParseBundle("/b", R"({"root":{"path":"r"},"linux":{"namespaces":[{"type":")" + type +
+                                 R"("}],
+      "uidMappings":[{"containerID":5,"hostID":7,"size":1},
+                     {"containerID":0,"hostID":100000,"size":4}],
+      "gidMappings":[{"containerID":0,"hostID":200000,"size":4294967295}]}})");
+  };
+  ASSERT_OK_AND_ASSIGN(const Bundle bundle, parse("user"));
+  EXPECT_EQ(bundle.users,
+            (IdMaps{.users = {{0, 100000, 4}, {5, 7, 1}}, .groups = {{0, 200000, 4294967295}}}));
+  ASSERT_OK_AND_ASSIGN(const Bundle without, parse("pid"));
+  EXPECT_TRUE(without.users.empty());
+}
+
 TEST(Bundle, ReadsHooksOfAllKinds) {
   ASSERT_OK_AND_ASSIGN(const Bundle bundle, ParseBundle("/b", R"({"root":{"path":"r"},"hooks":{
     "prestart":[{"path":"/a"}],"poststop":[{"path":"/b"},{"path":"/c"}]}})"));
@@ -52,6 +67,8 @@ TEST(Bundle, RefusesHostileOnes) {
         R"({"root":{"path":"r"},"mounts":[7]})",
         R"({"root":{"path":"r"},"mounts":[{"source":"/etc"}]})",
         R"({"root":{"path":"r"},"linux":{"maskedPaths":[{}]}})",
+        R"({"root":{"path":"r"},"linux":{"namespaces":[{"type":"user"}],"uidMappings":
+          [{"containerID":-1,"hostID":0,"size":1}]}})",
         R"({"root":{"path":"r"},"linux":[]})"}) {
     EXPECT_THAT(ParseBundle("/b", text), FailsWith(Code::kDataLoss)) << text;
   }

@@ -95,6 +95,18 @@ TEST_F(MountPlanTest, FindsTheContainersCgroupsOnTheHost) {
   EXPECT_TRUE(freezer.read_only);
 }
 
+TEST_F(MountPlanTest, TakesCgroups2OfAUserNamespaceFromTheHost) {
+  host_.push_back(
+      {.id = 900, .device = 77, .root = "/", .mountpoint = "/cgroups", .type = "cgroup2"});
+  container_.push_back(
+      {.id = 901, .device = 77, .root = "/web", .mountpoint = "/mine", .type = "cgroup2"});
+  ASSERT_OK_AND_ASSIGN(const auto without, Plan());
+  EXPECT_EQ(Find(without, "/mine").key, "");
+  bundle_.users = {.users = {{0, 100000, 10}}, .groups = {{0, 100000, 10}}};
+  ASSERT_OK_AND_ASSIGN(const auto with, Plan());
+  EXPECT_EQ(Find(with, "/mine").source, "/cgroups/web");
+}
+
 TEST_F(MountPlanTest, TakesATmpfsOfTheHostFromThere) {
   host_.push_back({.id = 900, .device = 77, .root = "/", .mountpoint = "/run", .type = "tmpfs"});
   container_.push_back({.id = 901,
@@ -139,7 +151,9 @@ TEST_F(MountPlanTest, ComesBackFromJsonAsItWas) {
                                            .own = true}},
                               .own_pids = true,
                               .own_network = true,
-                              .loopback_up = true};
+                              .loopback_up = true,
+                              .users = {.users = {{0, 100000, 1000}, {1000, 4294967295, 1}},
+                                        .groups = {{0, 100000, 1000}}}};
   ASSERT_OK_AND_ASSIGN(const SavedContainer after, SavedContainerFromJson(ToJson(before)));
   EXPECT_EQ(before, after);
 }

@@ -101,6 +101,12 @@ TEST_F(RetargetTest, TakesRootAndSourcesOfAnotherBundle) {
   EXPECT_EQ(state["config"]["labels"][0], "bundle=" + bundle);
 }
 
+TEST_F(RetargetTest, KeepsWhoIsWho) {
+  container_.users = {.users = {{0, 100000, 10}}, .groups = {{0, 100000, 10}}};
+  EXPECT_THAT(Retarget(container_, {.bundle = NewBundle("/srv")}), Refuses("ID_MAPPINGS_DIFFER"));
+  EXPECT_THAT(Retarget(container_, {.id = "other"}), testing::IsOk());
+}
+
 TEST_F(RetargetTest, MovesCruns) {
   container_.kind = Kind::kCrun;
   container_.state_path = "/run/crun/web/status";
