@@ -1,6 +1,7 @@
 #include "daemon/core/container_restore.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <map>
 #include <sstream>
@@ -39,9 +40,13 @@ bool CgroupsAreSystemds(const runtime::SavedContainer& container) {
 }
 
 Result<void> CheckEmpty(const runtime::SavedContainer& container, const std::string& directory) {
-  const auto procs = TRY(ReadFile(directory + "/cgroup.procs"));
+  auto procs = ReadFile(directory + "/cgroup.procs");
+  // One of cgroup2 for threads does not tell of processes.
+  if (!procs.ok() && procs.error().sys_errno == EOPNOTSUPP) {
+    procs = ReadFile(directory + "/cgroup.threads");
+  }
   pid_t pid = 0;
-  if (std::istringstream(procs) >> pid) {
+  if (std::istringstream(TRY(std::move(procs))) >> pid) {
     return runtime::refusal::CgroupBusy(container.id, directory, pid);
   }
   return {};

@@ -339,6 +339,26 @@ TEST_P(OciCgroups, MustBeEmptyBeforeARestore) {
                std::to_string(somebody.pid()));
 }
 
+TEST_P(OciCgroups, MustBeEmptyOfThreadsToo) {
+  if (!IsV2()) GTEST_SKIP() << "cgroups of threads are cgroup2's";
+  ASSERT_TRUE(container_->Run());
+  const std::string checkpoint = CheckpointedContainer();
+  const std::string above = CgroupsCalled(container_->id()).front();
+  const std::string threads = above + "/threads";
+  ASSERT_TRUE(fs::create_directory(threads));
+  WriteControl(threads + "/cgroup.type", "threaded");
+  {
+    const Process somebody(reaper_, {.argv = {"sleep", "600"}});
+    WriteControl(above + "/cgroup.procs", std::to_string(somebody.pid()));
+    WriteControl(threads + "/cgroup.threads", std::to_string(somebody.pid()));
+    EXPECT_TRUE(Refused(crctl_({"restore", checkpoint}), std::to_string(somebody.pid())));
+    EXPECT_TRUE(somebody.Runs());
+  }
+  EXPECT_TRUE(WaitUntil([&] { return Slurp(threads + "/cgroup.threads").empty(); }));
+  Restored(checkpoint);
+  EXPECT_TRUE(container_->Counts());
+}
+
 TEST_P(OciCgroups, AreRefusedWhileOneIsFrozen) {
   RunSupervisor();
   const std::string inner = InnerCgroup("app/one");
@@ -360,6 +380,27 @@ TEST_P(OciCgroups, AreRefusedWithSingleThreadsInThem) {
   ASSERT_EQ(::rmdir(threads.c_str()), 0);
   EXPECT_TRUE(container_->Counts());
   Restored(CheckpointedContainer());
+}
+
+// Who describes a container himself need not know its state; but only that tells that the cgroup
+// which its init is in is not all that it has.
+TEST_P(OciCgroups, AreRefusedWhereNobodyTellsWhichAreTheContainers) {
+  RunSupervisor();
+  const std::string before = Picture(container_->id());
+  v1::CheckpointRequest request;
+  request.set_pid(container_->Pid());
+  auto& description = *request.mutable_description();
+  description.set_runtime(GetParam() == Flavour::kCrun ? "crun" : "runc");
+  description.set_id(container_->id());
+  description.set_bundle(container_->bundle());
+  EXPECT_THAT(api_->Checkpoint(request), FailsBecause("NESTED_CGROUPS"));
+  description.set_state_path(container_->root() + "/" + container_->id() + "/" +
+                             (GetParam() == Flavour::kCrun ? "status" : "state.json"));
+  const auto made = api_->Checkpoint(request);
+  ASSERT_TRUE(made.ok()) << made.error.message();
+  Restored(made->id());
+  EXPECT_EQ(Picture(container_->id()), before);
+  EXPECT_TRUE(container_->Counts());
 }
 
 TEST_P(OciCgroups, OfExecedProcessesAreFound) {
