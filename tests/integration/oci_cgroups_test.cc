@@ -50,6 +50,8 @@ class OciCgroups : public OciFixture {
  protected:
   void TearDown() override {
     if (container_) container_->Runtime({"delete", "--force", other_});
+    container_.reset();
+    // Its own are in them until here.
     for (const std::string& name : {parent_, other_}) RemoveCgroups(name);
     OciFixture::TearDown();
   }
