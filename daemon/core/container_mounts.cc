@@ -22,12 +22,10 @@ std::vector<criu::ImageMount> TmpfsInImages(const runtime::SavedContainer& conta
 
 namespace {
 
-// A hard link, which needs no way to the image from whatever root CRIU's processes have by then; a
-// relative symbolic one where the images are on another file system.
-Result<void> LinkImage(FdRef images, FdRef view, const std::string& name,
-                       const std::string& target) {
-  if (::linkat(images.get(), name.c_str(), view.get(), name.c_str(), 0) == 0) return {};
-  if (errno == EXDEV && ::symlinkat(target.c_str(), view.get(), name.c_str()) == 0) return {};
+// A relative link: whatever root CRIU's processes have by then, it leads from the view to the
+// image.
+Result<void> LinkImage(FdRef view, const std::string& name, const std::string& target) {
+  if (::symlinkat(target.c_str(), view.get(), name.c_str()) == 0) return {};
   // What was changed for this restore is there already.
   return errno == EEXIST ? Result<void>() : Error::Errno("link image '{}'", name);
 }
@@ -45,7 +43,7 @@ Result<ContainerMounts> ContainerMounts::Make(runtime::SavedContainer& container
   TRY(criu::MakeMountsExternal(images, TmpfsInImages(container), changed.ref()));
   const std::string there = std::filesystem::path(images_path).lexically_relative(view).string();
   for (const std::string& name : TRY(ListDirectory(images))) {
-    TRY(LinkImage(images, changed.ref(), name, there + "/" + name));
+    TRY(LinkImage(changed.ref(), name, there + "/" + name));
   }
   return ContainerMounts(std::move(tmpfs), std::move(changed));
 }

@@ -97,7 +97,8 @@ class OciCgroups : public OciFixture {
     };
     const auto own = mounts(init_ == 0 ? container_->Pid() : init_);
     std::map<pid_t, std::string> found;
-    for (const pid_t pid : proc::ListProcesses().value()) {
+    const auto processes = proc::ListProcesses();
+    for (const pid_t pid : processes.value()) {
       if (mounts(pid) != own) continue;
       const auto process = proc::ProcDir::Open(pid);
       const auto line =
