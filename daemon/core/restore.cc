@@ -12,21 +12,18 @@
 #include "daemon/core/damage.h"
 #include "daemon/core/errors.h"
 #include "daemon/core/link_remaps.h"
-#include "daemon/core/pids.h"
 #include "daemon/core/process_tree.h"
 #include "daemon/core/restore_endpoints.h"
 #include "daemon/core/restore_network.h"
+#include "daemon/core/restore_pids.h"
 #include "daemon/core/stdio.h"
 #include "daemon/core/tcp_pause.h"
 #include "daemon/core/timers.h"
 #include "daemon/core/verify.h"
-#include "daemon/criu/images.h"
 
 namespace crd {
 namespace {
 
-// A parent that reaps every few seconds is slow, one that has not reaped by then never will.
-constexpr auto kZombiePatience = std::chrono::seconds(15);
 // What the kernel takes to clean up after a namespace that has ended.
 constexpr auto kNamespacePatience = std::chrono::seconds(10);
 constexpr auto kKillPatience = std::chrono::seconds(30);
@@ -48,15 +45,12 @@ class Restoring {
  private:
   Result<void> Prepare();
   Result<void> OpenImages();
-  Result<void> ClaimPids();
-  Result<void> AwaitOldRoot();
   Result<void> Record();
   Result<void> WriteBeginning();
   Result<void> PrepareRoot();
   Result<void> Restore();
   Result<void> ChooseCgroup();
   Result<void> OnStage(criu::RestoreStage stage, pid_t root);
-  Result<void> SetTimersGoing(pid_t root);
   Result<void> Adopt(pid_t root);
   Result<OperationRecord> RecordSuccess();
   void KillHalfMade();
@@ -70,7 +64,7 @@ class Restoring {
   CheckpointRecord checkpoint_;
   std::optional<StoredCheckpoint> stored_;
   std::optional<Verification> verification_;
-  std::vector<pid_t> pids_;  // of processes and threads
+  std::optional<RestorePids> pids_;
   ContainerRecord container_;
   std::string path_;    // of the container's directory, which its log is in
   UniqueFd directory_;  // the same, open
@@ -126,11 +120,12 @@ Result<void> Restoring::Prepare() {
   if (!stored_->manifest.container && !request_.container.empty()) {
     return errors::NotAContainer(checkpoint_.id);
   }
+  pids_.emplace(parts_, checkpoint_, operation_.deadline());
   // In a pid namespace that is made for them they are free.
   if (!stored_->manifest.container || !stored_->manifest.container->own_pids) {
-    TRY(ClaimPids());
+    TRY(pids_->Take(stored_->images.ref(), claim_));
   } else if (container_restore_->shares_pids()) {
-    TRY(AwaitOldRoot());
+    TRY(pids_->AwaitOldRoot());
   }
   return operation_.CheckGoingOn();
 }
@@ -148,29 +143,6 @@ Result<void> Restoring::OpenImages() {
   if (!verification_->first().empty())
     return RecordDamage(parts_.inventory, checkpoint_.id, verification_->first());
   return {};
-}
-
-Result<void> Restoring::ClaimPids() {
-  for (const criu::ImageTask& task : TRY(criu::ReadTasks(stored_->images.ref()))) {
-    pids_.insert(pids_.end(), task.threads.begin(), task.threads.end());
-  }
-  TRY(claim_.Pids(pids_));
-  const Deadline patience = std::min(operation_.deadline(), SteadyClock::now() + kZombiePatience);
-  auto free = WaitPidsFree(pids_, parts_.children, patience);
-  if (free.ok() || free.error().reason != "PID_TAKEN") return free;
-  const auto original = parts_.inventory.FindContainer(checkpoint_.container_id.str());
-  if (original.ok() && IsLive(original->state) && PidFd::Reopen(original->process).ok()) {
-    return errors::TreeStillRuns(checkpoint_.id, original->process.pid);
-  }
-  return free;
-}
-
-// In a pid namespace that goes on, a zombie of the old tree still has its pid; that another process
-// has the host's by now is nothing to it.
-Result<void> Restoring::AwaitOldRoot() {
-  const Deadline patience = std::min(operation_.deadline(), SteadyClock::now() + kZombiePatience);
-  auto free = WaitPidsFree({checkpoint_.pid}, parts_.children, patience);
-  return free.ok() || free.error().reason == "PID_TAKEN" ? Result<void>() : free;
 }
 
 Result<void> Restoring::Record() {
@@ -295,7 +267,7 @@ Result<void> Restoring::OnStage(criu::RestoreStage stage, pid_t root) {
     return container_restore_ ? container_restore_->HostPid(root, pid) : pid;
   }));
   TRY(stdio_->KeepTerminal());
-  TRY(SetTimersGoing(root));
+  TRY(SetTimersGoing(root, stored_->images.ref()));
   if (checkpoint_.options.tcp_established && !request_.tcp_close) {
     pause_ = TcpPause::Of(TRY(ReadProcessTree(root)));
   }
@@ -303,18 +275,6 @@ Result<void> Restoring::OnStage(criu::RestoreStage stage, pid_t root) {
   if (!container_restore_) return {};
   return container_restore_->Adopt(root_->identity(), cgroup_is_runtimes_ ? nullptr : &*cgroup_,
                                    parts_.cgroup_base, parts_.children);
-}
-
-Result<void> Restoring::SetTimersGoing(pid_t root) {
-  const auto needed = criu::HasExpiredPeriodicTimer(stored_->images.ref());
-  // An image too big to be read whole is no reason to fail: then all descriptors are looked at.
-  if (needed.ok() && !*needed) return {};
-  const ProcessTree tree = TRY(ReadProcessTree(root));
-  std::vector<pid_t> processes;
-  for (const TreeProcess& process : tree.processes()) {
-    if (!process.zombie()) processes.push_back(process.pid);
-  }
-  return RearmTimers(processes);
 }
 
 Result<void> Restoring::Adopt(pid_t root) {
@@ -345,8 +305,7 @@ void Restoring::KillHalfMade() {
   if (cgroup_.has_value()) {
     const Deadline patience = SteadyClock::now() + kKillPatience;
     auto destroyed = cgroup_is_runtimes_ ? Empty(*cgroup_, patience) : cgroup_->Destroy(patience);
-    if (destroyed.ok() && !container_restore_)
-      destroyed = WaitPidsFree(pids_, parts_.children, patience);
+    if (destroyed.ok() && !container_restore_) destroyed = pids_->AwaitFree(patience);
     if (!destroyed.ok()) {
       spdlog::error("op={} end what the restore left behind: {}", operation_.id(),
                     destroyed.error().message);

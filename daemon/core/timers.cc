@@ -9,6 +9,8 @@
 
 #include "daemon/base/pid_fd.h"
 #include "daemon/base/proc.h"
+#include "daemon/core/process_tree.h"
+#include "daemon/criu/images.h"
 
 namespace crd {
 namespace {
@@ -88,6 +90,18 @@ Result<void> RearmTimers(const std::vector<pid_t>& processes) {
     }
   }
   return {};
+}
+
+Result<void> SetTimersGoing(pid_t root, FdRef images) {
+  const auto needed = criu::HasExpiredPeriodicTimer(images);
+  // An image too big to be read whole is no reason to fail: then all descriptors are looked at.
+  if (needed.ok() && !*needed) return {};
+  const ProcessTree tree = TRY(ReadProcessTree(root));
+  std::vector<pid_t> processes;
+  for (const TreeProcess& process : tree.processes()) {
+    if (!process.zombie()) processes.push_back(process.pid);
+  }
+  return RearmTimers(processes);
 }
 
 }  // namespace crd

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "daemon/base/result.h"
+#include "daemon/base/unique_fd.h"
 
 namespace crd {
 
@@ -15,5 +16,7 @@ namespace crd {
 //
 // For processes that are restored and do not run yet. Any thread.
 Result<void> RearmTimers(const std::vector<pid_t>& processes);
+// Likewise of the whole tree, if it has any by its images.
+Result<void> SetTimersGoing(pid_t root, FdRef images);
 
 }  // namespace crd
