@@ -46,6 +46,10 @@ constexpr const char* kSuperviseV2 =
     "echo 3 >app/cgroup.max.descendants; "
     "! [ -e app/one/hugetlb.2MB.max ] || echo 4M >app/one/hugetlb.2MB.max";
 
+// They wait for ever, also where a restore has cut a wait short (which ends busybox 1.37's sleep).
+constexpr const char* kOne = "/bin/busybox tail -s 7001 -f /dev/null";
+constexpr const char* kTwo = "/bin/busybox tail -s 7002 -f /dev/null";
+
 class OciCgroups : public OciFixture {
  protected:
   void TearDown() override {
@@ -62,7 +66,7 @@ class OciCgroups : public OciFixture {
   void RunSupervisor(const OciContainer::Change& change = {}) {
     ASSERT_TRUE(container_->Run([&](nlohmann::json& config) {
       std::string& program = config["process"]["args"][2].get_ref<std::string&>();
-      program = "sleep 7001 & sleep 7002 & " + program;
+      program = std::string(kOne) + " & " + kTwo + " & " + program;
       for (auto& mount : config["mounts"]) {
         if (mount["destination"] == "/sys/fs/cgroup") mount["options"] = {"nosuid", "nodev"};
       }
@@ -73,7 +77,7 @@ class OciCgroups : public OciFixture {
     const auto inner = [&](const std::string& command) {
       return std::to_string(proc::ReadInnermostPid(PidOf(command)).value());
     };
-    const std::string pids = "MAIN=1; ONE=" + inner("sleep 7001") + "; TWO=" + inner("sleep 7002");
+    const std::string pids = "MAIN=1; ONE=" + inner(kOne) + "; TWO=" + inner(kTwo);
     const Outcome made =
         container_->Runtime({"exec", container_->id(), "/bin/sh", "-ec",
                              pids + "; " + (IsV2() ? kSuperviseV2 : kSuperviseV1)});
@@ -136,7 +140,7 @@ class OciCgroups : public OciFixture {
         cgroups.erase(start, at + name.size() - start);
       }
       // Not what comes and goes.
-      if (pid == init || command.starts_with("sleep 700"))
+      if (pid == init || command == kOne || command == kTwo)
         lines.push_back(command + "\n" + cgroups);
     }
     std::sort(lines.begin(), lines.end());
