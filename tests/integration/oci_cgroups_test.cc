@@ -181,6 +181,9 @@ class OciCgroups : public OciFixture {
   pid_t init_ = 0;  // 0: ask its runtime
 };
 
+// Those that may have cgroups of single threads.
+class OciCgroups2 : public OciCgroups {};
+
 TEST_P(OciCgroups, AreThereAgainWithTheirProcessesAndLimits) {
   RunSupervisor();
   const std::string before = Picture(container_->id());
@@ -346,8 +349,7 @@ TEST_P(OciCgroups, MustBeEmptyBeforeARestore) {
                std::to_string(somebody.pid()));
 }
 
-TEST_P(OciCgroups, MustBeEmptyOfThreadsToo) {
-  if (!IsV2()) GTEST_SKIP() << "cgroups of threads are cgroup2's";
+TEST_P(OciCgroups2, MustBeEmptyOfThreadsToo) {
   ASSERT_TRUE(container_->Run());
   const std::string checkpoint = CheckpointedContainer();
   const std::string above = CgroupsCalled(container_->id()).front();
@@ -377,8 +379,8 @@ TEST_P(OciCgroups, AreRefusedWhileOneIsFrozen) {
   Restored(CheckpointedContainer());
 }
 
-TEST_P(OciCgroups, AreRefusedWithSingleThreadsInThem) {
-  if (!IsV2()) GTEST_SKIP() << "of cgroup2 here; of v1 the unit test tells";
+// Of v1 a unit test tells.
+TEST_P(OciCgroups2, AreRefusedWithSingleThreadsInThem) {
   ASSERT_TRUE(container_->Run());
   const std::string threads = container_->CgroupDirectory() + "/threads";
   ASSERT_TRUE(fs::create_directory(threads));
@@ -421,6 +423,7 @@ TEST_P(OciCgroups, OfExecedProcessesAreFound) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Runtimes, OciCgroups, EveryRuntime(), NameOfRuntime);
+INSTANTIATE_TEST_SUITE_P(Runtimes, OciCgroups2, ::testing::Values(Flavour::kRuncV2), NameOfRuntime);
 
 }  // namespace
 }  // namespace crd::testing
