@@ -14,10 +14,11 @@ namespace crd {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value)
-      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
-  Result(Error error)
-      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  // Both are meant to be implicit: a function returns the one or the other.
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
   [[nodiscard]] bool ok() const { return state_.index() == 0; }
 
@@ -25,7 +26,7 @@ class [[nodiscard]] Result {
     assert(ok());
     return std::get<0>(state_);
   }
-  const T& value() const& {
+  [[nodiscard]] const T& value() const& {
     assert(ok());
     return std::get<0>(state_);
   }
@@ -33,7 +34,7 @@ class [[nodiscard]] Result {
     assert(ok());
     return std::get<0>(std::move(state_));
   }
-  const Error& error() const& {
+  [[nodiscard]] const Error& error() const& {
     assert(!ok());
     return std::get<1>(state_);
   }
@@ -65,7 +66,7 @@ class [[nodiscard]] Result<void> {
 
   [[nodiscard]] bool ok() const { return !error_.has_value(); }
   void value() const { assert(ok()); }
-  const Error& error() const& {
+  [[nodiscard]] const Error& error() const& {
     assert(!ok());
     return *error_;
   }

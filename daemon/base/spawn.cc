@@ -13,8 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char** environ;
-
 namespace crd {
 namespace {
 
@@ -104,7 +102,7 @@ bool Become(const Prepared& prepared) {
   StopIgnoring();
   sigset_t none;
   ::sigemptyset(&none);
-  if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return false;
+  if (::pthread_sigmask(SIG_SETMASK, &none, nullptr) != 0) return false;
   if (prepared.new_session && ::setsid() < 0) return false;
   // Before a target number takes its place.
   const FdRef cgroups = prepared.cgroup_namespace;

@@ -43,7 +43,7 @@ Result<ContainerMounts> ContainerMounts::Make(runtime::SavedContainer& container
   TRY(criu::MakeMountsExternal(images, TmpfsInImages(container), changed.ref()));
   const std::string there = std::filesystem::path(images_path).lexically_relative(view).string();
   for (const std::string& name : TRY(ListDirectory(images))) {
-    TRY(LinkImage(changed.ref(), name, there + "/" + name));
+    TRY(LinkImage(changed.ref(), name, fmt::format("{}/{}", there, name)));
   }
   return ContainerMounts(std::move(tmpfs), std::move(changed));
 }

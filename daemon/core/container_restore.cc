@@ -144,8 +144,11 @@ Result<void> ContainerRestore::OpenNamespaces() {
       return runtime::refusal::NamespaceGone(container_.id, joined.type, joined.path,
                                              Error::Errno("open it"));
     }
-    if (joined.type == "pid") pids_ = std::move(opened);
-    if (joined.type == "cgroup") cgroup_namespace_ = std::move(opened);
+    if (joined.type == "pid") {
+      pids_ = std::move(opened);
+    } else if (joined.type == "cgroup") {
+      cgroup_namespace_ = std::move(opened);
+    }
   }
   return {};
 }

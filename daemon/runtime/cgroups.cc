@@ -114,8 +114,9 @@ void AddWithin(const std::string& directory, std::vector<std::string>& found) {
         !S_ISDIR(status.st_mode)) {
       continue;
     }
-    found.push_back(directory + "/" + name);
-    AddWithin(directory + "/" + name, found);
+    const std::string inner = fmt::format("{}/{}", directory, name);
+    found.push_back(inner);
+    AddWithin(inner, found);
   }
 }
 

@@ -71,7 +71,7 @@ class Describer {
 
   // Links are not followed: a mountpoint is never one, but what was mounted over may have been
   // exchanged for one.
-  bool IsDirectoryInside(const std::string& path) const {
+  [[nodiscard]] bool IsDirectoryInside(const std::string& path) const {
     struct stat status {};
     const std::string inside = fmt::format("/proc/{}/root{}", state_.pid, path);
     return ::lstat(inside.c_str(), &status) == 0 && S_ISDIR(status.st_mode);

@@ -65,7 +65,7 @@ Result<void> GiveTo(const NestedCgroup& nested, const std::string& directory) {
     return Error::Errno("give '{}' to its owner", directory);
   }
   for (const std::string& name : nested.owned) {
-    const std::string path = directory + "/" + name;
+    const std::string path = fmt::format("{}/{}", directory, name);
     // Controllers, with their files, come later.
     if (::lchown(path.c_str(), nested.uid, nested.gid) != 0 && errno != ENOENT) {
       return Error::Errno("give '{}' to its owner", path);
