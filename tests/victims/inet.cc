@@ -1,4 +1,5 @@
 // Connections to somebody outside of the tree.
+
 #include <cerrno>
 
 #include <arpa/inet.h>
@@ -71,7 +72,8 @@ void Stream(Self& self, const Arguments& arguments) {
   std::uint64_t sent = 0;
   for (;;) {
     pollfd ready{.fd = fd, .events = POLLIN | POLLOUT, .revents = 0};
-    self.RequireCall(::poll(&ready, 1, -1), "poll");
+    // A checkpoint interrupts it, as a signal would.
+    self.Require(::poll(&ready, 1, -1) >= 0 || errno == EINTR, "poll");
     unsigned char data[kChunk];
     const ssize_t got = ::recv(fd, data, sizeof data, MSG_DONTWAIT);
     self.Require(got > 0 || WouldWait(got), "the connection was closed");
