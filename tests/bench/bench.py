@@ -41,6 +41,12 @@ def describe_host(criu):
         print("NOTE: the machine is not idle; compare ratios, and distrust even those")
 
 
+def require_programs(build):
+    for program in ("daemon/crd", "client/crctl", "tests/bench/bench_workload"):
+        if not os.path.exists(os.path.join(build, program)):
+            sys.exit(f"bench: {build}/{program} is missing; build everything: cmake --build {build}")
+
+
 def measure(arguments, directory):
     crd = Crd(arguments.build, arguments.criu, directory)
     crd.start()
@@ -79,6 +85,7 @@ def main():
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--only", type=lambda text: text.split(","), default=PARTS)
     arguments = parser.parse_args()
+    require_programs(arguments.build)
     setup = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/setup")
     arguments.criu = arguments.criu or subprocess.run([setup, "--criu-path"], stdout=subprocess.PIPE, text=True,
                                                       check=True).stdout.strip()
