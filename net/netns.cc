@@ -1,8 +1,5 @@
 #include "net/netns.h"
 
-#include <system_error>
-#include <thread>
-
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/nsfs.h>
@@ -12,33 +9,26 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "daemon/base/run_apart.h"
 #include "net/refusals.h"
 
 namespace crd::net {
 namespace {
 
-Result<void> RunApart(const std::function<Result<void>()>& work) {
-  Result<void> result;
-  try {
-    std::thread([&] { result = work(); }).join();
-  } catch (const std::system_error& error) {
-    return Error::FromErrno(error.code().value(), "start a thread for a network namespace");
-  }
-  return result;
-}
+constexpr std::string_view kNoThread = "start a thread for a network namespace";
 
 }  // namespace
 
 Result<void> RunInNetns(FdRef netns, const std::function<Result<void>()>& work) {
   if (!netns.valid()) return work();
-  return RunApart([&]() -> Result<void> {
+  return RunApart(kNoThread, [&]() -> Result<void> {
     if (::setns(netns.get(), CLONE_NEWNET) != 0) return Error::Errno("enter a network namespace");
     return work();
   });
 }
 
 Result<void> RunInNewNetns(const std::function<Result<void>()>& work) {
-  return RunApart([&]() -> Result<void> {
+  return RunApart(kNoThread, [&]() -> Result<void> {
     if (::unshare(CLONE_NEWNET) != 0) return Error::Errno("make a network namespace");
     return work();
   });

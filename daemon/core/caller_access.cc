@@ -1,11 +1,10 @@
 #include "daemon/core/caller_access.h"
 
-#include <system_error>
-#include <thread>
-
 #include <sys/fsuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "daemon/base/run_apart.h"
 
 namespace crd {
 namespace {
@@ -30,20 +29,10 @@ Result<void> AssumeFileAccess(const Credentials& user) {
 
 Result<UniqueFd> OpenAs(const Credentials& user, const std::function<Result<UniqueFd>()>& open) {
   if (user.uid == 0) return open();
-  Result<UniqueFd> opened = Error::Internal("open it: not tried");
-  try {
-    std::thread([&] {
-      const auto assumed = AssumeFileAccess(user);
-      if (assumed.ok()) {
-        opened = open().Annotate(fmt::format("as user {}", user.uid));
-      } else {
-        opened = assumed.error();
-      }
-    }).join();
-  } catch (const std::system_error& error) {
-    return Error::FromErrno(error.code().value(), "start a thread to open it");
-  }
-  return opened;
+  return RunApart("start a thread to open it", [&]() -> Result<UniqueFd> {
+    TRY(AssumeFileAccess(user));
+    return open().Annotate(fmt::format("as user {}", user.uid));
+  });
 }
 
 }  // namespace crd

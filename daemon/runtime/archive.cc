@@ -1,8 +1,6 @@
 #include "daemon/runtime/archive.h"
 
 #include <string>
-#include <system_error>
-#include <thread>
 
 #include <fcntl.h>
 #include <sched.h>
@@ -10,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/base/files.h"
+#include "daemon/base/run_apart.h"
 #include "daemon/runtime/archive_reader.h"
 #include "daemon/runtime/archive_writer.h"
 
@@ -46,20 +45,13 @@ Result<void> WriteArchive(FdRef tree, FdRef file) {
 }
 
 Result<void> ExtractArchive(FdRef file, FdRef into) {
-  Result<void> result;
   // libarchive writes where the thread is.
-  const auto work = [&]() -> Result<void> {
+  return RunApart("start a thread", [&]() -> Result<void> {
     if (::unshare(CLONE_FS) != 0) return Error::Errno("leave the process's working directory");
     if (::fchdir(into.get()) != 0) return Error::Errno("enter a directory");
     ::umask(0);
     return ExtractHere(file, [](archive_entry*) { return true; });
-  };
-  try {
-    std::thread([&] { result = work(); }).join();
-  } catch (const std::system_error& error) {
-    return Error::FromErrno(error.code().value(), "start a thread");
-  }
-  return result;
+  });
 }
 
 }  // namespace crd::runtime

@@ -1,8 +1,6 @@
 #include "daemon/runtime/layer.h"
 
 #include <string>
-#include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -14,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/base/files.h"
+#include "daemon/base/run_apart.h"
 #include "daemon/runtime/archive_reader.h"
 #include "daemon/runtime/archive_writer.h"
 #include "daemon/runtime/refusals.h"
@@ -186,13 +185,7 @@ Result<void> WriteLayer(FdRef root, const RootfsChanges& changes, FdRef file,
 }
 
 Result<void> LayDown(FdRef file, FdRef root, const GoingOn& going_on) {
-  Result<void> result;
-  try {
-    std::thread([&] { result = LayDownInside(file, root, going_on); }).join();
-  } catch (const std::system_error& error) {
-    return Error::FromErrno(error.code().value(), "start a thread");
-  }
-  return result;
+  return RunApart("start a thread", [&] { return LayDownInside(file, root, going_on); });
 }
 
 }  // namespace crd::runtime

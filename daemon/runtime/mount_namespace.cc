@@ -1,14 +1,13 @@
 #include "daemon/runtime/mount_namespace.h"
 
-#include <system_error>
-#include <thread>
-
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "daemon/base/run_apart.h"
 
 namespace crd::runtime {
 namespace {
@@ -28,13 +27,8 @@ Result<void> InMountNamespace(pid_t process, const std::function<Result<void>()>
   const std::string path = fmt::format("/proc/{}/ns/mnt", process);
   const UniqueFd inside(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!inside.valid()) return Error::Errno("open '{}'", path);
-  Result<void> result;
-  try {
-    std::thread([&] { result = EnterAndDo(inside.ref(), work); }).join();
-  } catch (const std::system_error& error) {
-    return Error::FromErrno(error.code().value(), "start a thread for a mount namespace");
-  }
-  return result;
+  return RunApart("start a thread for a mount namespace",
+                  [&] { return EnterAndDo(inside.ref(), work); });
 }
 
 Result<UniqueFd> OpenMount(const std::string& mountpoint, int id) {

@@ -2,8 +2,6 @@
 
 #include <map>
 #include <string>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -13,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "daemon/base/run_apart.h"
 #include "daemon/runtime/refusals.h"
 
 namespace crd::runtime {
@@ -83,13 +82,8 @@ Result<UniqueFd> ShowMountSources(const std::string& id, std::vector<SavedMount>
     }
     sources.try_emplace(mount.source);
   }
-  Result<UniqueFd> made = UniqueFd();
-  try {
-    std::thread([&] { made = Make(sources); }).join();
-  } catch (const std::system_error& error) {
-    return Error::FromErrno(error.code().value(), "start a thread for a mount namespace");
-  }
-  if (!made.ok()) return made;
+  UniqueFd made =
+      TRY(RunApart("start a thread for a mount namespace", [&] { return Make(sources); }));
   for (SavedMount& mount : mounts) {
     if (!mount.key.empty()) mount.source = sources[mount.source].place;
   }
