@@ -300,18 +300,11 @@ TEST_P(OciCgroups, AreThawedWhereTheContainerRunsOn) {
 TEST_P(OciCgroups, AreThawedAtTheNextStartWhenCrdAndItsCriuDie) {
   RunSupervisor();
   const std::string before = Picture(container_->id());
-  v1::CheckpointRequest request;
-  request.set_container(container_->id());
-  request.set_runtime_root(container_->root());
-  auto call = Begin(request);
-  const pid_t criu = AwaitCriu([&] { return Ready(call); });
-  ASSERT_GT(criu, 0);
-  SignalPid(criu, SIGSTOP);
   // What a crd leaves that dies right after it has frozen the container: not what its init is in.
-  const std::string above = fs::path(InnerCgroup("main")).parent_path();
-  WriteControl(above + (IsV2() ? "/cgroup.freeze" : "/freezer.state"), IsV2() ? "1" : "FROZEN");
-  ASSERT_TRUE(RestartAfterKill9());
-  static_cast<void>(call.get());
+  ASSERT_NO_FATAL_FAILURE(DieWhileCheckpointing([&] {
+    const std::string above = fs::path(InnerCgroup("main")).parent_path();
+    WriteControl(above + (IsV2() ? "/cgroup.freeze" : "/freezer.state"), IsV2() ? "1" : "FROZEN");
+  }));
   EXPECT_TRUE(container_->Counts());
   EXPECT_EQ(container_->Status(), "running");
   EXPECT_EQ(Picture(container_->id()), before);
@@ -396,15 +389,9 @@ TEST_P(OciCgroups2, AreRefusedWithSingleThreadsInThem) {
 TEST_P(OciCgroups, AreRefusedWhereNobodyTellsWhichAreTheContainers) {
   RunSupervisor();
   const std::string before = Picture(container_->id());
-  v1::CheckpointRequest request;
-  request.set_pid(container_->Pid());
-  auto& description = *request.mutable_description();
-  description.set_runtime(GetParam() == Flavour::kCrun ? "crun" : "runc");
-  description.set_id(container_->id());
-  description.set_bundle(container_->bundle());
+  v1::CheckpointRequest request = DescribedCheckpoint();
   EXPECT_THAT(api_->Checkpoint(request), FailsBecause("NESTED_CGROUPS"));
-  description.set_state_path(container_->root() + "/" + container_->id() + "/" +
-                             (GetParam() == Flavour::kCrun ? "status" : "state.json"));
+  request.mutable_description()->set_state_path(StatePath());
   const auto made = api_->Checkpoint(request);
   ASSERT_TRUE(made.ok()) << made.error.message();
   Restored(made->id());

@@ -82,15 +82,10 @@ TEST_P(OciExec, IsFoundInAContainerWithTheHostsPids) {
 class OciDescribed : public OciFixture {
  protected:
   v1::CheckpointRequest Described() {
-    v1::CheckpointRequest request;
-    request.set_pid(container_->Pid());
+    v1::CheckpointRequest request = DescribedCheckpoint();
     auto& description = *request.mutable_description();
-    description.set_runtime(GetParam() == Flavour::kCrun ? "crun" : "runc");
-    description.set_id(container_->id());
-    description.set_bundle(container_->bundle());
     description.set_rootfs(container_->bundle() + "/rootfs");
-    description.set_state_path(container_->root() + "/" + container_->id() + "/" +
-                               (GetParam() == Flavour::kCrun ? "status" : "state.json"));
+    description.set_state_path(StatePath());
     return request;
   }
 };

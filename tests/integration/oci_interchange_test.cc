@@ -38,9 +38,8 @@ class OciInterchangeTest : public OciFixture {
                  "--bundle", container_->bundle(), container_->id()});
   }
   Outcome Import() {
-    const std::string runtime = GetParam() == Flavour::kCrun ? "crun" : "runc";
     return crctl_(With({"import-images", images_, "--bundle", container_->bundle(), "--id",
-                        container_->id(), "--runtime", runtime}));
+                        container_->id(), "--runtime", container_->runtime()}));
   }
 
   static std::string Path() {

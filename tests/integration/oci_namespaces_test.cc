@@ -31,18 +31,6 @@ class OciNamespaces : public OciFixture {
     line.insert(line.end(), words.begin(), words.end());
     return container_->Runtime(line).out;
   }
-  static void SetNamespace(nlohmann::json& config, const std::string& type,
-                           const std::string& path) {
-    auto& namespaces = config["linux"]["namespaces"];
-    nlohmann::json wanted = {{"type", type}};
-    if (!path.empty()) wanted["path"] = path;
-    for (auto& one : namespaces) {
-      if (one["type"] != type) continue;
-      one = wanted;
-      return;
-    }
-    namespaces.push_back(wanted);
-  }
 };
 
 TEST_P(OciNamespaces, OfItsOwnAreAsTheyWere) {

@@ -108,7 +108,7 @@ TEST_P(OciTest, IsFoundByPrefixAndListed) {
     EXPECT_EQ(one.value("pid", 0), container_->Pid());
     EXPECT_EQ(one.value("status", ""), "running");
     EXPECT_EQ(one.value("bundle", ""), container_->bundle());
-    EXPECT_EQ(one.value("runtime", ""), GetParam() == Flavour::kCrun ? "crun" : "runc");
+    EXPECT_EQ(one.value("runtime", ""), container_->runtime());
   }
   EXPECT_TRUE(found);
   const std::string prefix = container_->id().substr(0, container_->id().size() - 2);
@@ -181,17 +181,8 @@ TEST_P(OciTest, KeepsLimitsFiltersAndPipesOfSeveralProcesses) {
 
 TEST_P(OciTest, IsThawedAtTheNextStartWhenCrdAndItsCriuDie) {
   ASSERT_TRUE(container_->Run());
-  v1::CheckpointRequest request;
-  request.set_container(container_->id());
-  request.set_runtime_root(container_->root());
-  auto call = Begin(request);
-  const pid_t criu = AwaitCriu([&] { return Ready(call); });
-  ASSERT_GT(criu, 0);
-  SignalPid(criu, SIGSTOP);
   // What a crd leaves that dies right after it has frozen the container.
-  container_->Freeze();
-  ASSERT_TRUE(RestartAfterKill9());
-  static_cast<void>(call.get());
+  ASSERT_NO_FATAL_FAILURE(DieWhileCheckpointing([&] { container_->Freeze(); }));
   EXPECT_EQ(container_->Status(), "running");
   EXPECT_TRUE(container_->Counts());
   Restored(CheckpointedContainer());

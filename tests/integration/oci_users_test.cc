@@ -19,18 +19,8 @@ namespace fs = std::filesystem;
 constexpr unsigned kRoot = 100000;
 constexpr unsigned kOthers = 200000;
 
-void AddNamespace(nlohmann::json& config, const std::string& type, const std::string& path = "") {
-  auto& namespaces = config["linux"]["namespaces"];
-  for (std::size_t i = namespaces.size(); i-- > 0;) {
-    if (namespaces[i]["type"] == type) namespaces.erase(i);
-  }
-  nlohmann::json wanted = {{"type", type}};
-  if (!path.empty()) wanted["path"] = path;
-  namespaces.push_back(wanted);
-}
-
 void MapUsers(nlohmann::json& config) {
-  AddNamespace(config, "user");
+  SetNamespace(config, "user");
   config["linux"]["uidMappings"] = {{{"containerID", 0}, {"hostID", kRoot}, {"size", 1000}},
                                     {{"containerID", 1000}, {"hostID", kOthers}, {"size", 10}}};
   config["linux"]["gidMappings"] = {{{"containerID", 0}, {"hostID", kRoot}, {"size", 1000}}};
@@ -252,7 +242,7 @@ TEST_P(OciUsers, GoIntoAnotherBundleOnlyAsTheyWere) {
 
 TEST_P(OciUsers, AreRefusedBesideACgroupNamespace) {
   ASSERT_TRUE(
-      container_->Run(Mapped([](nlohmann::json& config) { AddNamespace(config, "cgroup"); })));
+      container_->Run(Mapped([](nlohmann::json& config) { SetNamespace(config, "cgroup"); })));
   ExpectRefused("and a cgroup namespace of its own");
 }
 
@@ -262,7 +252,7 @@ TEST_P(OciUsers, AreRefusedBesideWhatTheyHaveJoined) {
   const auto of = [](const std::string& path) { return fs::read_symlink(path).string(); };
   ASSERT_TRUE(WaitUntil([&] { return of(ipc) != of("/proc/self/ns/ipc"); }));
   ASSERT_TRUE(
-      container_->Run(Mapped([&](nlohmann::json& config) { AddNamespace(config, "ipc", ipc); })));
+      container_->Run(Mapped([&](nlohmann::json& config) { SetNamespace(config, "ipc", ipc); })));
   ExpectRefused("and a ipc namespace that it joined by a path");
 }
 

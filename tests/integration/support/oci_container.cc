@@ -114,7 +114,7 @@ json OciContainer::Config() const {
 
 std::vector<std::string> OciContainer::CommandLine(const std::vector<std::string>& words) const {
   std::vector<std::string> line = Wrapper(flavour_);
-  line.emplace_back(flavour_ == Flavour::kCrun ? "crun" : "runc");
+  line.push_back(runtime());
   line.emplace_back("--root");
   line.push_back(root());
   line.insert(line.end(), words.begin(), words.end());
@@ -160,13 +160,15 @@ Outcome OciContainer::Runtime(const std::vector<std::string>& words) {
 }
 
 void OciContainer::PutRuntimeInto(const std::string& directory) const {
-  const std::string name = flavour_ == Flavour::kCrun ? "crun" : "runc";
+  const std::string name = runtime();
   std::string script = "#!/bin/sh\nexec";
   for (const std::string& word : Wrapper(flavour_)) script += " '" + word + "'";
   const std::string file = fs::path(directory) / name;
   Spill(file, script + " \"$(PATH=/usr/bin:/usr/sbin command -v " + name + ")\" \"$@\"\n");
   fs::permissions(file, fs::perms::owner_all);
 }
+
+std::string OciContainer::runtime() const { return flavour_ == Flavour::kCrun ? "crun" : "runc"; }
 
 bool OciContainer::RuntimeHasCriu() {
   return flavour_ != Flavour::kCrun ||

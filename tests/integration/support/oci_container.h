@@ -58,6 +58,8 @@ class OciContainer {
   [[nodiscard]] bool Counts() const;
 
   [[nodiscard]] const std::string& id() const { return id_; }
+  // "runc" or "crun".
+  [[nodiscard]] std::string runtime() const;
   // For --root.
   [[nodiscard]] std::string root() const { return directory_ + "/state"; }
   [[nodiscard]] std::string bundle() const { return directory_ + "/bundle"; }

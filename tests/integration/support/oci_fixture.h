@@ -1,5 +1,7 @@
 #pragma once
 
+#include <csignal>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -15,6 +17,20 @@ inline constexpr const char* kFillTmpfs =
 inline constexpr const char* kLookAtTmpfs =
     "cat /dev/shm/link /dev/shm/same && stat -c '%F %a %h %n' /dev/shm /dev/shm/* /dev/shm/d/file "
     "/dev/zero /proc/acpi && ls -l /dev && ! touch /sys/firmware/x";
+
+// Gives a config.json's container a namespace of its own, or lets it join one.
+inline void SetNamespace(nlohmann::json& config, const std::string& type,
+                         const std::string& path = "") {
+  auto& namespaces = config["linux"]["namespaces"];
+  nlohmann::json wanted = {{"type", type}};
+  if (!path.empty()) wanted["path"] = path;
+  for (auto& one : namespaces) {
+    if (one["type"] != type) continue;
+    one = wanted;
+    return;
+  }
+  namespaces.push_back(wanted);
+}
 
 // A container of each runtime, not run yet.
 class OciFixture : public IntegrationTest, public ::testing::WithParamInterface<Flavour> {
@@ -41,6 +57,35 @@ class OciFixture : public IntegrationTest, public ::testing::WithParamInterface<
   }
   // Checkpoints it and restores it as it was.
   std::string ThereAndBack() { return Restored(CheckpointedContainer()); }
+
+  // The container as an engine describes it to the API, without its runtime's state.
+  [[nodiscard]] v1::CheckpointRequest DescribedCheckpoint() const {
+    v1::CheckpointRequest request;
+    request.set_pid(container_->Pid());
+    auto& description = *request.mutable_description();
+    description.set_runtime(container_->runtime());
+    description.set_id(container_->id());
+    description.set_bundle(container_->bundle());
+    return request;
+  }
+  [[nodiscard]] std::string StatePath() const {
+    return container_->root() + "/" + container_->id() + "/" +
+           (GetParam() == Flavour::kCrun ? "status" : "state.json");
+  }
+
+  // Lets crd die in the middle of a checkpoint, its CRIU having stopped, after `meanwhile`.
+  void DieWhileCheckpointing(const std::function<void()>& meanwhile) {
+    v1::CheckpointRequest request;
+    request.set_container(container_->id());
+    request.set_runtime_root(container_->root());
+    auto call = Begin(request);
+    const pid_t criu = AwaitCriu([&] { return Ready(call); });
+    ASSERT_GT(criu, 0);
+    SignalPid(criu, SIGSTOP);
+    meanwhile();
+    ASSERT_TRUE(RestartAfterKill9());
+    static_cast<void>(call.get());
+  }
 
   std::unique_ptr<OciContainer> container_;
 };
