@@ -312,11 +312,9 @@ void ContainerRestore::Keep() {
   for (std::size_t i = 0; i < old_cgroups_.size(); ++i) {
     const std::string& old = old_cgroups_[i].directory;
     if (!old_cgroups_[i].own || old == container_.cgroups[i].directory) continue;
-    std::vector<std::string> all = runtime::CgroupsWithin(old);
-    all.insert(all.begin(), old);
-    for (auto one = all.rbegin(); one != all.rend(); ++one) {
-      if (::rmdir(one->c_str()) == 0 || errno == ENOENT) continue;
-      spdlog::warn("{}, ignoring", Error::Errno("remove the cgroup '{}'", *one).message);
+    for (const std::string& one : runtime::InnermostFirst(old)) {
+      if (::rmdir(one.c_str()) == 0 || errno == ENOENT) continue;
+      spdlog::warn("{}, ignoring", Error::Errno("remove the cgroup '{}'", one).message);
     }
   }
 }

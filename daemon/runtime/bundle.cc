@@ -1,7 +1,6 @@
 #include "daemon/runtime/bundle.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "daemon/base/files.h"
 #include "daemon/runtime/oci_json.h"
@@ -47,20 +46,12 @@ Result<std::vector<std::string>> ReadPaths(const json& object, const char* list)
   return paths;
 }
 
-Result<std::uint32_t> ReadId(const json& object, const char* name) {
-  const std::int64_t number = TRY(Number(object, name));
-  if (number < 0 || number > std::numeric_limits<std::uint32_t>::max()) {
-    return Wrong(fmt::format("'{}' is no id", name));
-  }
-  return static_cast<std::uint32_t>(number);
-}
-
 Result<std::vector<IdRange>> ReadIds(const json& linux_part, const char* list) {
   std::vector<IdRange> ranges;
   for (const json& item : *TRY(Objects(linux_part, list))) {
-    ranges.push_back({.inside = TRY(ReadId(item, "containerID")),
-                      .outside = TRY(ReadId(item, "hostID")),
-                      .count = TRY(ReadId(item, "size"))});
+    ranges.push_back({.inside = TRY(Number32(item, "containerID")),
+                      .outside = TRY(Number32(item, "hostID")),
+                      .count = TRY(Number32(item, "size"))});
   }
   std::sort(ranges.begin(), ranges.end());
   return ranges;

@@ -11,6 +11,7 @@
 #include "daemon/runtime/cgroup_file.h"
 #include "daemon/runtime/cgroup_limits.h"
 #include "daemon/runtime/device_filter.h"
+#include "daemon/runtime/nested_cgroups.h"
 #include "daemon/runtime/refusals.h"
 
 namespace crd::runtime {
@@ -49,10 +50,8 @@ void EnableControllers(const std::string& parent, const CgroupPlace& place) {
 
 // A cgroup2 that gives controllers takes no process, and CRIU has to be in it.
 Result<void> TakeControllers(const std::string& directory) {
-  std::vector<std::string> all = CgroupsWithin(directory);
-  all.insert(all.begin(), directory);
-  for (auto one = all.rbegin(); one != all.rend(); ++one) {
-    const std::string file = *one + "/cgroup.subtree_control";
+  for (const std::string& one : InnermostFirst(directory)) {
+    const std::string file = one + "/cgroup.subtree_control";
     std::istringstream given(TRY(ReadFile(file)));
     for (std::string controller; given >> controller;) TRY(WriteCgroupFile(file, "-" + controller));
   }

@@ -158,6 +158,13 @@ bool IsWithin(const std::string& path, const std::string& above) {
 
 Result<void> ReadNested(std::string_view id, CgroupPlace& place) { return Reader(id, place).Run(); }
 
+std::vector<std::string> InnermostFirst(const std::string& directory) {
+  std::vector<std::string> all = CgroupsWithin(directory);
+  all.insert(all.begin(), directory);
+  std::reverse(all.begin(), all.end());
+  return all;
+}
+
 std::optional<Outsider> FindOutsider(const std::vector<CgroupPlace>& places,
                                      const std::vector<pid_t>& pids) {
   for (const pid_t pid : pids) {

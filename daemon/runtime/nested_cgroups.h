@@ -20,6 +20,9 @@ namespace crd::runtime {
 // has single threads of processes in it.
 Result<void> ReadNested(std::string_view id, CgroupPlace& place);
 
+// A cgroup and all within it, each after what is in it.
+std::vector<std::string> InnermostFirst(const std::string& directory);
+
 // The first of these processes that is in none of the container's own cgroups in a hierarchy where
 // it has one, and where it is. Not in the root, which is where the kernel has what is ending.
 struct Outsider {

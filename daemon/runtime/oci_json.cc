@@ -1,6 +1,7 @@
 #include "daemon/runtime/oci_json.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace crd::runtime {
 
@@ -89,6 +90,14 @@ Result<std::int64_t> Number(const json& object, const char* name) {
     return Wrong(fmt::format("'{}' is too large", name));
   }
   return value->get<std::int64_t>();
+}
+
+Result<std::uint32_t> Number32(const json& object, const char* name) {
+  const std::int64_t number = TRY(Number(object, name));
+  if (number < 0 || number > std::numeric_limits<std::uint32_t>::max()) {
+    return Wrong(fmt::format("'{}' is not a number of 32 bits", name));
+  }
+  return static_cast<std::uint32_t>(number);
 }
 
 Result<bool> Flag(const json& object, const char* name) {

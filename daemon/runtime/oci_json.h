@@ -28,6 +28,8 @@ Result<nlohmann::json> ParseObject(std::string_view text);
 // a NUL in it (a path that would end there for the kernel).
 Result<std::string> Text(const nlohmann::json& object, const char* name);
 Result<std::int64_t> Number(const nlohmann::json& object, const char* name);
+// One of 32 bits without a sign.
+Result<std::uint32_t> Number32(const nlohmann::json& object, const char* name);
 Result<bool> Flag(const nlohmann::json& object, const char* name);
 Result<std::vector<std::string>> Texts(const nlohmann::json& object, const char* name);
 // Where there is nothing: an empty object or array, which outlives everything.

@@ -51,9 +51,10 @@ json NestedToJson(const NestedCgroup& nested) {
 }
 
 Result<unsigned> IdFromJson(const json& object, const char* name) {
-  const std::int64_t id = TRY(Number(object, name));
-  if (id < 0 || id >= std::numeric_limits<std::uint32_t>::max()) return Wrong(name);
-  return static_cast<unsigned>(id);
+  const std::uint32_t id = TRY(Number32(object, name));
+  // chown(2) would take it for "as it is".
+  if (id == std::numeric_limits<std::uint32_t>::max()) return Wrong(name);
+  return id;
 }
 
 Result<NestedCgroup> NestedFromJson(const json& object) {

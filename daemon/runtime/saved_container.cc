@@ -1,6 +1,5 @@
 #include "daemon/runtime/saved_container.h"
 
-#include <limits>
 #include <set>
 
 #include "daemon/runtime/oci_json.h"
@@ -30,11 +29,7 @@ json MountToJson(const SavedMount& mount) {
 Result<std::optional<SavedTmpfs>> TmpfsFromJson(const json& object) {
   if (!object.contains("tmpfs")) return std::optional<SavedTmpfs>();
   const json* tmpfs = TRY(Object(object, "tmpfs"));
-  const std::int64_t device = TRY(Number(*tmpfs, "device"));
-  if (device < 0 || device > std::numeric_limits<std::uint32_t>::max()) {
-    return Error{.code = Code::kDataLoss, .message = "a tmpfs has an impossible device"};
-  }
-  return std::optional(SavedTmpfs{.device = static_cast<std::uint32_t>(device),
+  return std::optional(SavedTmpfs{.device = TRY(Number32(*tmpfs, "device")),
                                   .name = TRY(Text(*tmpfs, "name")),
                                   .options = TRY(Text(*tmpfs, "options")),
                                   .read_only = TRY(Flag(*tmpfs, "read_only"))});
@@ -74,19 +69,13 @@ json IdsToJson(const std::vector<IdRange>& ranges) {
   return list;
 }
 
-Result<std::uint32_t> IdFromJson(const json& object, const char* name) {
-  const std::int64_t number = TRY(Number(object, name));
-  if (number < 0 || number > std::numeric_limits<std::uint32_t>::max()) return Wrong(name);
-  return static_cast<std::uint32_t>(number);
-}
-
 // Of checkpoints made before crd knew user namespaces it is not there.
 Result<std::vector<IdRange>> IdsFromJson(const json& object, const char* name) {
   std::vector<IdRange> ranges;
   for (const json& item : *TRY(Objects(object, name))) {
-    ranges.push_back({.inside = TRY(IdFromJson(item, "inside")),
-                      .outside = TRY(IdFromJson(item, "outside")),
-                      .count = TRY(IdFromJson(item, "count"))});
+    ranges.push_back({.inside = TRY(Number32(item, "inside")),
+                      .outside = TRY(Number32(item, "outside")),
+                      .count = TRY(Number32(item, "count"))});
   }
   return ranges;
 }
