@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
+#include <csignal>
 #include <map>
 #include <sstream>
 #include <utility>
@@ -28,6 +28,8 @@
 
 namespace crd {
 namespace {
+
+constexpr auto kKillPatience = std::chrono::seconds(30);
 
 // systemd makes a unit's cgroup, and knows of none that somebody else makes in its place.
 bool CgroupsAreSystemds(const runtime::SavedContainer& container) {
@@ -73,11 +75,11 @@ const runtime::CgroupPlace* PlaceInV2(const runtime::SavedContainer& container) 
   return nullptr;
 }
 
-Result<void> MoveAll(const Cgroup& from, const std::string& directory) {
+Result<void> Move(const std::vector<pid_t>& pids, const std::string& directory) {
   const std::string path = directory + "/cgroup.procs";
   const UniqueFd procs(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!procs.valid()) return Error::Errno("open '{}'", path);
-  for (const pid_t pid : TRY(from.Pids())) {
+  for (const pid_t pid : pids) {
     const std::string text = std::to_string(pid);
     // CRIU itself is among them, and may end at any time.
     if (::write(procs.get(), text.data(), text.size()) < 0 && errno != ESRCH) {
@@ -181,16 +183,29 @@ Error ContainerRestore::Explained(Error error) const {
   return error;
 }
 
-Result<void> ContainerRestore::Prepare(std::string directory) {
+Result<void> ContainerRestore::Prepare(FdRef images, const std::string& images_path,
+                                       const std::string& directory) {
   made_cgroups_.emplace(TRY(runtime::MadeCgroups::Make(container_.id, container_.cgroups)));
-  root_.emplace(TRY(runtime::ContainerRoot::Mount(container_, std::move(directory))));
-  return {};
+  root_.emplace(TRY(runtime::ContainerRoot::Mount(container_, directory + "/root")));
+  if (!TmpfsInImages(container_).empty()) {
+    mounts_.emplace(
+        TRY(ContainerMounts::Make(container_, images, images_path, directory + "/mounts")));
+  }
+  return PrepareCgroupNamespace(images, directory + "/cgroups");
 }
 
-Result<void> ContainerRestore::MakeMounts(FdRef images, const std::string& images_path,
-                                          const std::string& directory) {
-  if (TmpfsInImages(container_).empty()) return {};
-  mounts_.emplace(TRY(ContainerMounts::Make(container_, images, images_path, directory)));
+// Its own, with its cgroups as roots, unless it had joined one.
+Result<void> ContainerRestore::PrepareCgroupNamespace(FdRef images, const std::string& directory) {
+  if (!container_.own_cgroups || cgroup_namespace_.valid()) return {};
+  if (!container_.users.empty()) {
+    cgroup_yard_.emplace(TRY(criu::CgroupYard::Make(images, directory)));
+    return {};
+  }
+  std::vector<std::string> roots;
+  for (const runtime::CgroupPlace& place : container_.cgroups) {
+    if (!place.directory.empty()) roots.push_back(place.directory);
+  }
+  cgroup_namespace_ = TRY(MakeCgroupNamespace(roots));
   return {};
 }
 
@@ -222,20 +237,9 @@ Result<std::string> ContainerRestore::OpenConsole(const CheckpointId& checkpoint
   return console_->log_path();
 }
 
-// Its own, made anew with its cgroups as roots, or the one that it had joined.
-Result<void> ContainerRestore::ChooseCgroupNamespace() {
-  if (!container_.own_cgroups || cgroup_namespace_.valid()) return {};
-  std::vector<std::string> directories;
-  for (const runtime::CgroupPlace& place : container_.cgroups) {
-    if (!place.directory.empty()) directories.push_back(place.directory);
-  }
-  cgroup_namespace_ = TRY(MakeCgroupNamespace(directories));
-  return {};
-}
-
 Result<void> ContainerRestore::ApplyTo(criu::RestoreRequest& request) {
-  TRY(ChooseCgroupNamespace());
   request.cgroup_namespace = cgroup_namespace_.ref();
+  if (cgroup_yard_) request.cgroup_yard = cgroup_yard_->path();
   if (mounts_) request.images = mounts_->images();
   if (!container_.users.empty()) {
     TRY(OpenToOthers(request.images));
@@ -265,7 +269,21 @@ Result<void> ContainerRestore::ApplyTo(criu::RestoreRequest& request) {
   return {};
 }
 
-Result<void> ContainerRestore::SetUpNetwork(pid_t root) const {
+Result<void> ContainerRestore::SetUpNamespaces(pid_t root) {
+  TRY(RootCgroupNamespace(root));
+  return BringLoopbackUp(root);
+}
+
+// The root is where CRIU is, which is where it belongs, unless its cgroup2 is not its own: then it
+// is in one of crd's.
+Result<void> ContainerRestore::RootCgroupNamespace(pid_t root) {
+  const runtime::CgroupPlace* place = PlaceInV2(container_);
+  if (!cgroup_yard_ || place == nullptr || place->own || place->directory.empty()) return {};
+  outside_ = TRY(PidFd::Open(root));
+  return Move({root}, place->directory);
+}
+
+Result<void> ContainerRestore::BringLoopbackUp(pid_t root) const {
   if (!container_.own_network || !container_.loopback_up) return {};
   const std::string path = fmt::format("/proc/{}/ns/net", root);
   const UniqueFd inside(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -296,14 +314,22 @@ Result<void> ContainerRestore::Adopt(const ProcessIdentity& root, const Cgroup* 
   TRY(runtime::RepairMountFlags(root.pid, container_.mounts));
   const runtime::CgroupPlace* place = PlaceInV2(container_);
   if (made_for_restore != nullptr && place != nullptr && !place->directory.empty()) {
-    TRY(MoveAll(*made_for_restore, place->directory));
+    TRY(Move(TRY(made_for_restore->Pids()), place->directory));
   }
   TRY(PlaceInNested(root.pid, aside));
   TRY(record_.Name(root));
   return console_ ? console_->HandOver(children) : Result<void>();
 }
 
-void ContainerRestore::Undo() { record_.Undo(); }
+void ContainerRestore::Undo() {
+  record_.Undo();
+  if (!outside_) return;
+  // With it ends its pid namespace.
+  static_cast<void>(outside_->Signal(SIGKILL));
+  if (!outside_->WaitExit(SteadyClock::now() + kKillPatience)) {
+    spdlog::error("container '{}': process {} does not end", container_.id, outside_->pid());
+  }
+}
 
 void ContainerRestore::Keep() {
   if (made_cgroups_) made_cgroups_->Keep();

@@ -8,10 +8,12 @@
 #include "daemon/base/cgroup.h"
 #include "daemon/base/going_on.h"
 #include "daemon/base/ids.h"
+#include "daemon/base/pid_fd.h"
 #include "daemon/base/result.h"
 #include "daemon/core/console.h"
 #include "daemon/core/container_mounts.h"
 #include "daemon/core/requests.h"
+#include "daemon/criu/cgroup_yard.h"
 #include "daemon/criu/criu.h"
 #include "daemon/runtime/container_root.h"
 #include "daemon/runtime/made_cgroups.h"
@@ -46,19 +48,16 @@ class ContainerRestore {
   [[nodiscard]] bool lays_layer_down() const { return lays_layer_down_; }
   Result<void> LayDownLayer(FdRef images, const GoingOn& going_on);
 
-  // Mounts the root on this directory, which is made, and makes cgroups that are not there:
-  // ROOTFS_GONE, MOUNT_SOURCE_GONE, MOUNTPOINT_UNUSABLE, CGROUP_UNUSABLE.
-  Result<void> Prepare(std::string directory);
+  // Makes what CRIU is to find: cgroups that are not there, and in `directory` the root and mounts
+  // besides. `images_path` is where `images` are. ROOTFS_GONE, MOUNT_SOURCE_GONE,
+  // MOUNTPOINT_UNUSABLE, CGROUP_UNUSABLE.
+  Result<void> Prepare(FdRef images, const std::string& images_path, const std::string& directory);
 
   // Of one that has a console: where it goes, `own_log` if the caller does not say.
   // CONSOLE_SOCKET_UNUSABLE, CONSOLE_NOT_STDIO, NO_CONSOLE, LOG_UNUSABLE. Gives the log that it is
   // written to; empty if it is to none.
   Result<std::string> OpenConsole(const CheckpointId& checkpoint, const RestoreRequest& request,
                                   std::string own_log);
-
-  // Makes what CRIU is to mount besides, beneath this directory, which is made.
-  Result<void> MakeMounts(FdRef images, const std::string& images_path,
-                          const std::string& directory);
 
   // The container's own cgroup2, in which the whole restore is to take place; empty if it has none.
   // Belongs to the runtime: it is emptied after a failure, and never removed.
@@ -67,8 +66,9 @@ class ContainerRestore {
   // The request must not outlive this.
   Result<void> ApplyTo(criu::RestoreRequest& request);
 
-  // In kSetupNamespaces: `root` has its network namespace, and nothing in it.
-  [[nodiscard]] Result<void> SetUpNetwork(pid_t root) const;
+  // In kSetupNamespaces: `root` has its network namespace, with nothing in it, and makes its cgroup
+  // namespace next.
+  [[nodiscard]] Result<void> SetUpNamespaces(pid_t root);
   // In kPostRestore: puts mounts right, moves the tree out of `made_for_restore` (null: it is where
   // it belongs) into the cgroup2 that it had, and each process into the cgroup within that, tells
   // the runtime and hands the console over. `aside`: see runtime::PlaceProcesses().
@@ -77,7 +77,8 @@ class ContainerRestore {
                                    const std::string& aside, Children& children);
   // Says what became of the root with an error that the restore ends with.
   [[nodiscard]] Error Explained(Error error) const;
-  // Tells the runtime that nothing came of it.
+  // Tells the runtime that nothing came of it, and ends what is not where the whole restore took
+  // place.
   void Undo();
   // What was made for it is its own now; cgroups that it has left are removed.
   void Keep();
@@ -92,7 +93,9 @@ class ContainerRestore {
         old_cgroups_(std::move(old_cgroups)),
         record_(std::move(record)) {}
   Result<void> OpenNamespaces();
-  Result<void> ChooseCgroupNamespace();
+  Result<void> PrepareCgroupNamespace(FdRef images, const std::string& directory);
+  Result<void> RootCgroupNamespace(pid_t root);
+  [[nodiscard]] Result<void> BringLoopbackUp(pid_t root) const;
   [[nodiscard]] Result<void> PlaceInNested(pid_t root, const std::string& aside) const;
 
   runtime::SavedContainer container_;              // as it is to be
@@ -101,8 +104,10 @@ class ContainerRestore {
   bool lays_layer_down_ = false;
   bool laid_down_ = false;  // or a part of it
   runtime::RuntimeRecord record_;
-  UniqueFd pids_;  // that it had joined
-  UniqueFd cgroup_namespace_;
+  UniqueFd pids_;              // that it had joined
+  UniqueFd cgroup_namespace_;  // that CRIU is to run in; invalid: ours
+  std::optional<criu::CgroupYard> cgroup_yard_;
+  std::optional<PidFd> outside_;  // the half-made root, if it is not where crd would kill it
   UniqueFd mount_namespace_;
   std::optional<runtime::MadeCgroups> made_cgroups_;
   std::optional<runtime::ContainerRoot> root_;

@@ -195,9 +195,8 @@ Result<void> Restoring::PrepareRoot() {
     TRY(container_restore_->LayDownLayer(stored_->images.ref(),
                                          [this] { return operation_.CheckGoingOn(); }));
   }
-  TRY(container_restore_->Prepare(path_ + "/root"));
-  return container_restore_->MakeMounts(
-      stored_->images.ref(), parts_.images.Path(checkpoint_.id) + "/images", path_ + "/mounts");
+  return container_restore_->Prepare(stored_->images.ref(),
+                                     parts_.images.Path(checkpoint_.id) + "/images", path_);
 }
 
 Result<void> Restoring::Restore() {
@@ -247,7 +246,7 @@ Result<void> Restoring::ChooseCgroup() {
 
 Result<void> Restoring::OnStage(criu::RestoreStage stage, pid_t root) {
   if (stage == criu::RestoreStage::kSetupNamespaces && container_restore_) {
-    return container_restore_->SetUpNetwork(root);
+    return container_restore_->SetUpNamespaces(root);
   }
   // Only now: until then nothing may reach sockets that are half there, or be answered for them.
   if (stage == criu::RestoreStage::kNetworkUnlock) {

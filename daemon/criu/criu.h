@@ -125,6 +125,9 @@ struct RestoreRequest {
   FdRef cgroup{-1};
   // Directories of v1 cgroups that they run in besides.
   std::vector<std::string> cgroups_v1;
+  // Of a tree with a cgroup namespace of its own: CRIU makes it, with the cgroups as roots that it
+  // runs in (cgroup_yard.h).
+  std::string cgroup_yard;
   // Cgroup namespace for the tree, in which CRIU runs; invalid: ours. CRIU knows nothing of it.
   FdRef cgroup_namespace{-1};
   // Mount namespace that CRIU runs in; invalid: ours.

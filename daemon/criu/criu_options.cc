@@ -87,6 +87,10 @@ Result<criu_rpc::criu_opts> RestoreOptionsFor(const RestoreRequest& request) {
   if (request.link_remap) options.set_link_remap(true);
   if (!request.root.empty()) options.set_root(request.root);
   if (request.empty_netns) options.set_empty_ns(CLONE_NEWNET);
+  if (!request.cgroup_yard.empty()) {
+    options.set_manage_cgroups_mode(criu_rpc::CG_NONE);
+    options.set_cgroup_yard(request.cgroup_yard);
+  }
   for (const auto& [type, path] : request.join) {
     criu_rpc::join_namespace& join = *options.add_join_ns();
     join.set_ns(type);

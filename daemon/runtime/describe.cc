@@ -126,10 +126,9 @@ class Describer {
     for (const JoinedNamespace& joined : saved.joined) {
       if (joined.type != "user") refuse(joined.type, /*joined=*/true);
     }
-    const bool joins_cgroups =
-        std::any_of(saved.joined.begin(), saved.joined.end(),
-                    [](const JoinedNamespace& joined) { return joined.type == "cgroup"; });
-    if (saved.own_cgroups && !joins_cgroups) refuse("cgroup", /*joined=*/false);
+    if (saved.own_cgroups && !saved.users.HasNobody()) {
+      Add(0, refusal::CgroupNamespaceWithoutNobody(state_));
+    }
     const std::optional<std::string>& network = description_.network_path;
     if (network) refuse("network", /*joined=*/!network->empty());
     return {};
@@ -155,6 +154,13 @@ class Describer {
       Add(outsider->pid, refusal::CgroupElsewhere(state_.id, outsider->pid, outsider->path));
     }
     if (!has_own) Add(0, refusal::NoCgroup(state_));
+    const SavedContainer& saved = description_.saved;
+    const bool own_v2 = std::any_of(places.begin(), places.end(), [](const CgroupPlace& place) {
+      return place.v2() && place.own;
+    });
+    if (saved.own_cgroups && !saved.users.empty() && !saved.own_pids && !own_v2) {
+      Add(0, refusal::CgroupNamespaceWithoutPids(state_));
+    }
     return {};
   }
 

@@ -15,10 +15,20 @@ bool Has(const std::vector<IdRange>& ranges, std::uint32_t outside) {
   });
 }
 
+bool HasInside(const std::vector<IdRange>& ranges, std::uint32_t inside) {
+  return std::any_of(ranges.begin(), ranges.end(), [&](const IdRange& range) {
+    return inside >= range.inside && inside - range.inside < range.count;
+  });
+}
+
+constexpr std::uint32_t kNobody = 65534;
+
 }  // namespace
 
 bool IdMaps::HasUser(uid_t outside) const { return Has(users, outside); }
 bool IdMaps::HasGroup(gid_t outside) const { return Has(groups, outside); }
+
+bool IdMaps::HasNobody() const { return HasInside(users, kNobody) && HasInside(groups, kNobody); }
 
 gid_t IdMaps::RootGroup() const {
   const auto root = std::find_if(groups.begin(), groups.end(),

@@ -25,6 +25,9 @@ struct IdMaps {
   // Whether one of the host's is anybody inside, so that root inside has power over what is theirs.
   [[nodiscard]] bool HasUser(uid_t outside) const;
   [[nodiscard]] bool HasGroup(gid_t outside) const;
+  // Whether the id by which a user or group of the host's that is nobody inside is known there
+  // (65534, sysctl kernel.overflowuid) is somebody's inside, too.
+  [[nodiscard]] bool HasNobody() const;
   // Whom root inside is on the host; -1 if nobody.
   [[nodiscard]] gid_t RootGroup() const;
   bool operator==(const IdMaps&) const = default;

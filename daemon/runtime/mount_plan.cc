@@ -54,12 +54,17 @@ bool IsOfHost(const MountEntry& mount, const std::vector<MountEntry>& host) {
                      [&](const MountEntry& entry) { return entry.device == mount.device; });
 }
 
+bool HasOwn(const Bundle& bundle, std::string_view type) {
+  const Bundle::Namespace* made = bundle.FindNamespace(type);
+  return made != nullptr && made->path.empty();
+}
+
 bool IsExternal(const Bundle& bundle, const MountEntry& mount,
                 const std::vector<MountEntry>& host) {
   if (FindBind(bundle, mount.mountpoint) != nullptr) return true;
   if (!Contains(kRemade, mount.type)) return true;
-  // Root in a user namespace may mount none, not having made the cgroup namespace.
-  if (mount.type == "cgroup2" && !bundle.users.empty()) return true;
+  // Root in a user namespace may mount none of a cgroup namespace that is not its own.
+  if (mount.type == "cgroup2" && !bundle.users.empty() && !HasOwn(bundle, "cgroup")) return true;
   // A tmpfs or devpts of the host's, bound into the container.
   return !Contains(kSameEverywhere, mount.type) && IsOfHost(mount, host);
 }

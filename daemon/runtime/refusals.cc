@@ -113,6 +113,26 @@ Error BesideUserNamespace(const RuntimeState& state, std::string_view type, bool
               "this one anew only as the host's: run it without, or without a user namespace"};
 }
 
+Error CgroupNamespaceWithoutNobody(const RuntimeState& state) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CONTAINER_NAMESPACE",
+          .message = fmt::format("container '{}' has a cgroup namespace, and a user namespace in "
+                                 "which user or group 65534 does not exist",
+                                 state.id),
+          .hint =
+              "CRIU (4.2) goes by that id when it makes the one in the other: let uidMappings and "
+              "gidMappings have it, as those of 65536 ids do"};
+}
+
+Error CgroupNamespaceWithoutPids(const RuntimeState& state) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CONTAINER_NAMESPACE",
+          .message = fmt::format("container '{}' has a user namespace and a cgroup namespace, but "
+                                 "neither a pid namespace nor a cgroup2 of its own",
+                                 state.id),
+          .hint = "crd could not end a restore of it that fails half-way: give it one of these"};
+}
+
 Error MountUnsupported(std::string_view mountpoint, std::string_view type) {
   return {.code = Code::kFailedPrecondition,
           .reason = "MOUNT_UNSUPPORTED",

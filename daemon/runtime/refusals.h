@@ -27,6 +27,9 @@ Error LinkRemapUnsupported(const RuntimeState& state);
 Error NamespaceUnsupported(const RuntimeState& state, std::string_view type, bool joined);
 // Beside a user namespace: joined by a path, or one of its own that crd would have to make.
 Error BesideUserNamespace(const RuntimeState& state, std::string_view type, bool joined);
+// CRIU cannot make its cgroup namespace.
+Error CgroupNamespaceWithoutNobody(const RuntimeState& state);
+Error CgroupNamespaceWithoutPids(const RuntimeState& state);
 Error MountUnsupported(std::string_view mountpoint, std::string_view type);
 // Cgroups within its own, and processes outside of it.
 Error CgroupFrozenInside(std::string_view id, std::string_view directory);

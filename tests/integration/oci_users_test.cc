@@ -30,6 +30,13 @@ void MapUsers(nlohmann::json& config) {
   }
 }
 
+// As engines do, who map 65536 ids.
+void MapNobody(nlohmann::json& config) {
+  const nlohmann::json nobody = {{"containerID", 65534}, {"hostID", kRoot + 65534}, {"size", 1}};
+  config["linux"]["uidMappings"].push_back(nobody);
+  config["linux"]["gidMappings"].push_back(nobody);
+}
+
 class OciUsers : public OciFixture {
  protected:
   void SetUp() override {
@@ -240,10 +247,31 @@ TEST_P(OciUsers, GoIntoAnotherBundleOnlyAsTheyWere) {
   EXPECT_TRUE(container_->Counts());
 }
 
-TEST_P(OciUsers, AreRefusedBesideACgroupNamespace) {
+// What `runc spec` asks for where there is cgroup2 alone.
+TEST_P(OciUsers, HaveTheirCgroupNamespace) {
+  ASSERT_TRUE(container_->Run(Mapped([](nlohmann::json& config) {
+    SetNamespace(config, "cgroup");
+    MapNobody(config);
+  })));
+  BarTheWay();
+  const std::vector<std::string> mounts = MountsOf(container_->Pid());
+  const std::string cgroups = CgroupsOfProcess(container_->Pid());
+  const std::string inside = Inside("cat /proc/1/cgroup; ls /sys/fs/cgroup");
+  EXPECT_THAT(inside, HasSubstr(":/\n"));
+  for (int round = 0; round < 2; ++round) {
+    ThereAndBack();
+    EXPECT_TRUE(container_->Counts());
+    EXPECT_EQ(CgroupsOfProcess(container_->Pid()), cgroups);
+    EXPECT_EQ(MountsOf(container_->Pid()), mounts);
+    // The runtime gets in only if the namespace belongs to the user namespace.
+    EXPECT_EQ(Inside("cat /proc/1/cgroup; ls /sys/fs/cgroup"), inside);
+  }
+}
+
+TEST_P(OciUsers, AreRefusedBesideACgroupNamespaceThatCriuCannotMake) {
   ASSERT_TRUE(
       container_->Run(Mapped([](nlohmann::json& config) { SetNamespace(config, "cgroup"); })));
-  ExpectRefused("and a cgroup namespace of its own");
+  ExpectRefused("in which user or group 65534 does not exist");
 }
 
 TEST_P(OciUsers, AreRefusedBesideWhatTheyHaveJoined) {

@@ -87,6 +87,14 @@ TEST(RestoreOptionsTest, AContainersRootAndNetworkHaveTheirFields) {
   EXPECT_TRUE(options->evasive_devices());
 }
 
+TEST(RestoreOptionsTest, ACgroupNamespaceIsMadeInAYard) {
+  RestoreRequest request;
+  request.cgroup_yard = "/var/lib/crd/containers/a/cgroups";
+  const auto options = RestoreOptionsFor(request);
+  EXPECT_EQ(options->cgroup_yard(), request.cgroup_yard);
+  EXPECT_EQ(options->manage_cgroups_mode(), criu_rpc::CG_NONE);
+}
+
 TEST(DumpOptionsTest, GhostLimitBeyondTheFieldIsRefused) {
   DumpRequest request;
   request.options.ghost_limit = 1ULL << 32U;

@@ -35,6 +35,13 @@ TEST(IdMaps, TellWhoIsThere) {
   EXPECT_EQ(IdMaps().RootGroup(), static_cast<gid_t>(-1));
 }
 
+TEST(IdMaps, TellWhetherNobodyIsSomebody) {
+  IdMaps maps{.users = {{0, 100000, 65536}}, .groups = {{0, 100000, 65534}}};
+  EXPECT_FALSE(maps.HasNobody());
+  maps.groups.push_back({65534, 7, 1});
+  EXPECT_TRUE(maps.HasNobody());
+}
+
 TEST(IdMaps, AreThoseOfAProcess) {
   ASSERT_OK_AND_ASSIGN(const IdMaps own, ReadIdMaps(::getpid()));
   EXPECT_TRUE(own.HasUser(::getuid()));
