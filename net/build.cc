@@ -174,7 +174,11 @@ Result<UniqueFd> OpenOwnNetns() {
 }  // namespace
 
 Result<BuiltNamespace> BuiltNamespace::Build(const Description& description) {
-  BuiltNamespace built(description, TRY(MakeNetns()));
+  return BuildIn(description, TRY(MakeNetns()));
+}
+
+Result<BuiltNamespace> BuiltNamespace::BuildIn(const Description& description, UniqueFd netns) {
+  BuiltNamespace built(description, std::move(netns));
   Builder builder(description, built.netns(), TRY(OpenOwnNetns()),
                   TRY(Netlink::Open(built.netns())), TRY(Netlink::Open()));
   auto done = builder.Run();

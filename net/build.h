@@ -35,6 +35,8 @@ class BuiltNamespace {
  public:
   // Fails as a whole: nothing that it made is left.
   static Result<BuiltNamespace> Build(const Description& description);
+  // The same in one that is there, with nothing in it but its loopback; that stays after a failure.
+  static Result<BuiltNamespace> BuildIn(const Description& description, UniqueFd netns);
 
   BuiltNamespace(BuiltNamespace&&) = default;
   BuiltNamespace& operator=(BuiltNamespace&&) = delete;

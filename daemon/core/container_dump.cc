@@ -47,7 +47,7 @@ Result<void> ContainerDump::ApplyTo(criu::DumpRequest& request) const {
   }
   request.freeze_cgroup = freezer_.directory();
   request.console = container_.console;
-  request.empty_netns = container_.own_network;
+  if (container_.own_network) request.empty_netns = true;
   for (const runtime::JoinedNamespace& joined : container_.joined) {
     if (joined.type != "pid") continue;
     request.external.push_back(TRY(ExternalNamespace(request.pid, "pid", runtime::kPidKey)));

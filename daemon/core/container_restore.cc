@@ -257,7 +257,7 @@ Result<void> ContainerRestore::ApplyTo(criu::RestoreRequest& request) {
   for (std::string& external : runtime::ExternalForRestore(container_)) {
     request.external.push_back(std::move(external));
   }
-  request.empty_netns = container_.own_network;
+  if (container_.own_network) request.empty_netns = true;
   if (console_) {
     request.take_console = [this](UniqueFd master) { return console_->Take(std::move(master)); };
   }

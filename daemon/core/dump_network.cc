@@ -15,8 +15,12 @@ Result<void> DumpNetwork::Check(const ContainerId& container) const {
 }
 
 void DumpNetwork::ApplyTo(criu::DumpRequest& request) const {
-  if (preflight_.network && !SavedByCriu())
+  if (!preflight_.network || SavedByCriu()) return;
+  if (preflight_.network->of_users) {
+    request.empty_netns = true;
+  } else {
     request.external.push_back(ExternalNetwork(*preflight_.network));
+  }
 }
 
 void DumpNetwork::BeginPause() {
@@ -37,6 +41,7 @@ Result<void> DumpNetwork::DescribeIn(Manifest& manifest, const CheckpointRecord&
     return errors::NetworkChanged(checkpoint.pid);
   network->path = preflight_.network->path;
   network->joined = preflight_.network->joined;
+  network->of_users = preflight_.network->of_users;
   network->key = preflight_.network->key;
   TRY(CheckReproducible(*network, request_.options.network));
   TRY(Pin(*network, checkpoint));

@@ -318,6 +318,16 @@ Error NetworkEmpty(const CheckpointId& id) {
           .hint = "leave --network out, or say none"};
 }
 
+Error NetworkOfUsers(const CheckpointId& id) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "NETWORK_OF_USERS",
+          .message = fmt::format(
+              "the container of checkpoint {} has a user namespace, which comes with a network "
+              "namespace of its own: it cannot be put into another",
+              id),
+          .hint = "leave --network out, or say none"};
+}
+
 Error NetworkChanged(pid_t pid) {
   return {.code = Code::kAborted,
           .reason = "NETWORK_CHANGED",

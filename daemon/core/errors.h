@@ -72,6 +72,7 @@ Error TcpNotAllowed(const CheckpointId& id);
 Error NetworkNotItsOwn(const CheckpointId& id);
 // The same, for a container whose network namespace had nothing but loopback.
 Error NetworkEmpty(const CheckpointId& id);
+Error NetworkOfUsers(const CheckpointId& id);
 Error NetworkChanged(pid_t pid);
 // It was saved by CRIU, or was not: the other one cannot be chosen.
 Error NetworkSavedByCriu(const CheckpointId& id);

@@ -86,6 +86,7 @@ json TreeNetworkToJson(const TreeNetwork& network) {
   object["inode"] = network.inode;
   object["path"] = network.path;
   object["joined"] = network.joined;
+  object["of_users"] = network.of_users;
   object["key"] = network.key;
   return object;
 }
@@ -94,6 +95,7 @@ Result<TreeNetwork> TreeNetworkFromJson(const json& object) {
   return TreeNetwork{.inode = TRY(Member<std::uint64_t>(object, "inode", 0)),
                      .path = TRY(Member<std::string>(object, "path", "")),
                      .joined = TRY(Member<bool>(object, "joined", false)),
+                     .of_users = TRY(Member<bool>(object, "of_users", false)),
                      .key = TRY(Member<std::string>(object, "key", kNetworkKey)),
                      .description = TRY(NetworkFromJson(object))};
 }

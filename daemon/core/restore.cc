@@ -84,7 +84,7 @@ OperationRecord Restoring::Run() {
   auto done = Prepare();
   if (done.ok()) done = Record();
   if (done.ok()) done = PrepareRoot();
-  if (done.ok()) done = endpoints_->DismantleIfChanged();
+  if (done.ok()) done = endpoints_->DismantleIfUseless();
   if (done.ok()) done = Restore();
   if (!done.ok()) return RecordFailure(std::move(done).error());
   auto ended = RecordSuccess();
@@ -245,8 +245,9 @@ Result<void> Restoring::ChooseCgroup() {
 }
 
 Result<void> Restoring::OnStage(criu::RestoreStage stage, pid_t root) {
-  if (stage == criu::RestoreStage::kSetupNamespaces && container_restore_) {
-    return container_restore_->SetUpNamespaces(root);
+  if (stage == criu::RestoreStage::kSetupNamespaces) {
+    TRY(network_->Fill(root));
+    return container_restore_ ? container_restore_->SetUpNamespaces(root) : Result<void>();
   }
   // Only now: until then nothing may reach sockets that are half there, or be answered for them.
   if (stage == criu::RestoreStage::kNetworkUnlock) {

@@ -38,8 +38,10 @@ bool RestoreEndpoints::MayChooseAgain(const Error& why_not_written) const {
   return choice_.new_address && why_not_written.reason == "RESERVATION_CONFLICT";
 }
 
-Result<void> RestoreEndpoints::DismantleIfChanged() {
-  if (choice_.changes.empty() || !parts_.pins.IsPinned(checkpoint_.id)) return {};
+Result<void> RestoreEndpoints::DismantleIfUseless() {
+  const bool of_users = manifest_.network && manifest_.network->of_users && AreItsOwn();
+  const bool useless = of_users || !choice_.changes.empty();
+  if (!useless || !parts_.pins.IsPinned(checkpoint_.id)) return {};
   return parts_.reservations.LoseNamespace(checkpoint_.id);
 }
 

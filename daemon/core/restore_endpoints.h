@@ -24,9 +24,10 @@ class RestoreEndpoints {
   Result<void> Claim(const ContainerId& container, Update& update);
   // Whether to try again, as others were quicker to take the new addresses.
   [[nodiscard]] bool MayChooseAgain(const Error& why_not_written) const;
-  // A namespace that was kept as it was is of no use to who comes back changed: once that is
-  // recorded it is dismantled, and only the record holds what is not claimed.
-  Result<void> DismantleIfChanged();
+  // A namespace that was kept as it was is of no use to who comes back changed, or with another
+  // user namespace: once that is recorded it is dismantled, and only the record holds what is not
+  // claimed.
+  Result<void> DismantleIfUseless();
 
   // Once the tree has come to life: what kept its network for it goes.
   void LetGo(const OperationId& operation);

@@ -3,6 +3,7 @@
 #include "daemon/base/files.h"
 #include "daemon/base/log.h"
 #include "daemon/core/errors.h"
+#include "net/loopback.h"
 #include "net/netns.h"
 #include "net/refusals.h"
 
@@ -36,6 +37,10 @@ Result<void> RestoreNetwork::CheckChoice(const Manifest& manifest, const Network
     return errors::NetworkSavedByCriu(id);
   }
   if (!manifest.network.has_value()) TRY(CheckModeWithoutNetwork(manifest, choice.mode));
+  const bool elsewhere = choice.mode == NetworkMode::kHost || choice.mode == NetworkMode::kNetns;
+  if (elsewhere && manifest.network && manifest.network->of_users) {
+    return errors::NetworkOfUsers(id);
+  }
   const bool built = manifest.network.has_value() && !by_criu &&
                      (is_default || choice.mode == NetworkMode::kPrepared);
   if ((choice.new_address || !choice.changes.empty()) && !built) {
@@ -61,10 +66,10 @@ Result<RestoreNetwork> RestoreNetwork::Prepare(const Manifest& manifest,
       } else {
         TRY(prepared.Change(manifest, choice.changes, close_connections));
       }
-      if (!prepared.joined_.valid()) TRY(prepared.Build(patience));
+      if (!prepared.joined_.valid()) TRY(prepared.PrepareToBuild(patience));
       break;
     case NetworkMode::kNone:
-      prepared.joined_ = TRY(net::MakeEmptyNetns());
+      if (!prepared.network_->of_users) prepared.joined_ = TRY(net::MakeEmptyNetns());
       break;
     case NetworkMode::kHost:
       prepared.joined_ = TRY(net::OpenNetns("/proc/thread-self/ns/net"));
@@ -82,6 +87,10 @@ Result<void> RestoreNetwork::Check(const Manifest& manifest) {
   if (!manifest.network.has_value()) return {};
   if (IsSavedByCriu(manifest)) {
     return net::CheckHost(manifest.network->description, SteadyClock::now());
+  }
+  // One that is held goes before its links are made again.
+  if (manifest.network->of_users && net::OpenNetns(manifest.network->path).ok()) {
+    return net::CheckBridges(manifest.network->description);
   }
   RestoreNetwork tried(&*manifest.network);
   TRY(tried.Reuse());
@@ -103,7 +112,7 @@ void RestoreNetwork::Keep() {
 
 // The namespace itself may have been kept by somebody.
 Result<void> RestoreNetwork::Reuse() {
-  if (network_->path.empty()) return {};
+  if (network_->path.empty() || network_->of_users) return {};
   auto kept = net::OpenNetns(network_->path);
   if (!kept.ok()) {
     const bool gone = kept.error().code == Code::kNotFound;
@@ -138,15 +147,24 @@ Result<void> RestoreNetwork::LeaveToCriu(Deadline patience) {
   return {};
 }
 
-Result<void> RestoreNetwork::Build(Deadline patience) {
+Result<void> RestoreNetwork::PrepareToBuild(Deadline patience) {
   // Of a process that is gone: nobody can make such a path again.
   if (network_->joined && network_->path.starts_with("/proc/")) {
     return net::refusal::NetnsNotFound(network_->path);
   }
   TRY(net::CheckBuildable(network_->description, patience));
   duplicates_ = TRY(net::DuplicateDetection::Start(network_->description));
-  built_.emplace(TRY(net::BuiltNamespace::Build(network_->description)));
   announced_ = true;
+  fills_ = network_->of_users;
+  if (!fills_) built_.emplace(TRY(net::BuiltNamespace::Build(network_->description)));
+  return {};
+}
+
+Result<void> RestoreNetwork::Fill(pid_t root) {
+  if (network_ == nullptr || !network_->of_users || by_criu_) return {};
+  UniqueFd netns = TRY(net::OpenNetns(fmt::format("/proc/{}/ns/net", root)));
+  if (!fills_) return net::BringLoopbackUp(netns.ref());
+  built_.emplace(TRY(net::BuiltNamespace::BuildIn(network_->description, std::move(netns))));
   return {};
 }
 
@@ -168,6 +186,10 @@ void RestoreNetwork::ApplyTo(criu::RestoreRequest& request) const {
       request.external.push_back(
           fmt::format("veth[{}]:{}", interface.name, interface.host_end->name));
     }
+    return;
+  }
+  if (network_->of_users) {
+    request.empty_netns = true;
     return;
   }
   request.inherit.emplace_back(network_->key, built_.has_value() ? built_->netns() : joined_.ref());

@@ -40,6 +40,8 @@ class RestoreNetwork {
   ~RestoreNetwork();
 
   void ApplyTo(criu::RestoreRequest& request) const;
+  // In kSetupNamespaces: fills the namespace of `root`, if it is CRIU that makes that.
+  Result<void> Fill(pid_t root);
   // Whether anybody else has its addresses: the last veto.
   Result<void> CheckAlone();
   // Lets packets in and out of the namespace of `root`, and tells everybody around.
@@ -51,13 +53,14 @@ class RestoreNetwork {
   Result<void> Reuse();
   Result<void> Change(const Manifest& manifest, const NetworkChanges& changes,
                       bool close_connections);
-  Result<void> Build(Deadline patience);
+  Result<void> PrepareToBuild(Deadline patience);
   Result<void> LeaveToCriu(Deadline patience);
   Result<void> Pin(FdRef netns);
 
   const TreeNetwork* network_;            // null: none of its own
   std::unique_ptr<TreeNetwork> changed_;  // what `network_` points to if it is not as it was
   bool by_criu_ = false;
+  bool fills_ = false;      // what CRIU has made, with what was described
   bool announced_ = false;  // its addresses are crd's to announce
   UniqueFd joined_;
   std::optional<net::BuiltNamespace> built_;

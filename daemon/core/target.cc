@@ -51,15 +51,24 @@ void Add(const runtime::OutsideFile& file, Preflight& preflight) {
                              .path = file.path});
 }
 
-Result<void> AddNetwork(const std::string& path, const criu::DumpOptions& options,
+Result<void> AddNetwork(const runtime::Description& container, const criu::DumpOptions& options,
                         Preflight& preflight) {
+  if (!container.network_path) return {};
+  const std::string& path = *container.network_path;
   const pid_t init = preflight.tree.root().pid;
   preflight.network = TRY(ReadTreeNetwork(init));
   if (!preflight.network.has_value()) return {};
   TreeNetwork& network = *preflight.network;
   network.key = runtime::kNetworkKey;
   network.joined = !path.empty();
+  network.of_users = !container.saved.users.empty() && !network.joined;
   if (network.joined) network.path = path;
+  // Whoever has bound it keeps one that is of no use to the next.
+  if (network.of_users) network.path.clear();
+  if (network.of_users && options.network == criu::NetworkSaving::kCriu) {
+    preflight.obstacles.push_back(
+        {.pid = init, .error = runtime::refusal::NetworkOfUsersByCriu(container.saved.id)});
+  }
   if (auto whole = CheckReproducible(network, options.network); !whole.ok()) {
     preflight.obstacles.push_back({.pid = init, .error = std::move(whole).error()});
   }
@@ -94,7 +103,7 @@ Result<void> AddContainer(const runtime::Container& container, const criu::DumpO
     const auto inner = proc::ReadInnermostPid(link.pid);
     if (inner.ok()) link.pid = *inner;
   }
-  if (description.network_path) TRY(AddNetwork(*description.network_path, options, preflight));
+  TRY(AddNetwork(description, options, preflight));
   inspected.container = std::move(description.saved);
   inspected.container->console = preflight.console;
   const proc::ProcDir init = TRY(proc::ProcDir::Open(pids.front()));

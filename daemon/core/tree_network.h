@@ -23,6 +23,9 @@ struct TreeNetwork {
   // An OCI container's, whose config.json names the path: somebody else makes it, and what is there
   // at the restore is joined whatever is in it.
   bool joined = false;
+  // It belongs to the tree's own user namespace: CRIU makes it anew with that, empty, for crd to
+  // fill. One that was kept belongs to the user namespace that has gone.
+  bool of_users = false;
   // What is joined in its place at the restore has to be given to CRIU under this name.
   std::string key = kNetworkKey;
   net::Description description;

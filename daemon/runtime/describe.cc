@@ -120,17 +120,16 @@ class Describer {
   Result<void> LookAtUserNamespace() {
     const SavedContainer& saved = description_.saved;
     description_.saved.users = TRY(ReadIdMaps(state_.pid));
-    const auto refuse = [this](std::string_view type, bool joined) {
-      Add(0, refusal::BesideUserNamespace(state_, type, joined));
+    const auto refuse = [this](std::string_view type) {
+      Add(0, refusal::BesideUserNamespace(state_, type));
     };
     for (const JoinedNamespace& joined : saved.joined) {
-      if (joined.type != "user") refuse(joined.type, /*joined=*/true);
+      if (joined.type != "user") refuse(joined.type);
     }
     if (saved.own_cgroups && !saved.users.HasNobody()) {
       Add(0, refusal::CgroupNamespaceWithoutNobody(state_));
     }
-    const std::optional<std::string>& network = description_.network_path;
-    if (network) refuse("network", /*joined=*/!network->empty());
+    if (!description_.network_path.value_or("").empty()) refuse("network");
     return {};
   }
 

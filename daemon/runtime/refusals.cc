@@ -101,16 +101,24 @@ Error NamespaceUnsupported(const RuntimeState& state, std::string_view type, boo
               "path only what CRIU can join, which a user namespace is not"};
 }
 
-Error BesideUserNamespace(const RuntimeState& state, std::string_view type, bool joined) {
-  std::string_view what = joined ? " that it joined by a path" : " of its own";
-  if (!joined && type == "network") what = " with interfaces of its own";
+Error BesideUserNamespace(const RuntimeState& state, std::string_view type) {
   return {.code = Code::kFailedPrecondition,
           .reason = "CONTAINER_NAMESPACE",
-          .message = fmt::format("container '{}' has a user namespace, and a {} namespace{}",
-                                 state.id, type, what),
+          .message = fmt::format("container '{}' has a user namespace, and a {} namespace that it "
+                                 "joined by a path",
+                                 state.id, type),
           .hint =
-              "CRIU dumps beside a user namespace only what belongs to that, and crd could make "
-              "this one anew only as the host's: run it without, or without a user namespace"};
+              "CRIU restores beside a user namespace only what belongs to that: run it without, or "
+              "without a user namespace"};
+}
+
+Error NetworkOfUsersByCriu(std::string_view id) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CONTAINER_NAMESPACE",
+          .message = fmt::format("container '{}' has a user namespace: CRIU (4.2) cannot make the "
+                                 "interfaces that it saves of one again",
+                                 id),
+          .hint = "leave --network criu out: crd makes them"};
 }
 
 Error CgroupNamespaceWithoutNobody(const RuntimeState& state) {

@@ -25,8 +25,10 @@ Error EngineWouldClean(std::string_view id, std::string_view engine);
 Error LinkRemapUnsupported(const RuntimeState& state);
 // `type` as config.json calls it; `joined` by a path, else one of its own or the host's.
 Error NamespaceUnsupported(const RuntimeState& state, std::string_view type, bool joined);
-// Beside a user namespace: joined by a path, or one of its own that crd would have to make.
-Error BesideUserNamespace(const RuntimeState& state, std::string_view type, bool joined);
+// Joined by a path, beside a user namespace.
+Error BesideUserNamespace(const RuntimeState& state, std::string_view type);
+// Its network is to be saved by CRIU.
+Error NetworkOfUsersByCriu(std::string_view id);
 // CRIU cannot make its cgroup namespace.
 Error CgroupNamespaceWithoutNobody(const RuntimeState& state);
 Error CgroupNamespaceWithoutPids(const RuntimeState& state);

@@ -5,6 +5,7 @@
 
 #include "tests/integration/support/bridged_network.h"
 #include "tests/integration/support/oci_container.h"
+#include "tests/integration/support/oci_users.h"
 
 namespace crd::testing {
 namespace {
@@ -21,6 +22,9 @@ class OciNetwork : public BridgedNetwork, public ::testing::WithParamInterface<F
   void SetUp() override {
     BridgedNetwork::SetUp();
     container_ = std::make_unique<OciContainer>(reaper_, dir_.path(), GetParam());
+    // In whose user namespace somebody may look for his root.
+    std::filesystem::permissions(
+        dir_.path(), std::filesystem::perms::owner_all | std::filesystem::perms::others_exec);
     std::filesystem::create_symlink("busybox", container_->bundle() + "/rootfs/bin/nc");
   }
   void TearDown() override {
@@ -44,9 +48,18 @@ class OciNetwork : public BridgedNetwork, public ::testing::WithParamInterface<F
     ASSERT_EQ(RunProgram(reaper_, {"ip", "netns", "add", name_}).exit, 0);
     ASSERT_TRUE(container_->Run([&](nlohmann::json& config) {
       Echo(config);
-      for (auto& one : config["linux"]["namespaces"]) {
-        if (one["type"] == "network") one["path"] = joined_;
-      }
+      SetNamespace(config, "network", joined_);
+    }));
+    Wire(container_->Pid());
+  }
+  // With a user namespace, to which its network namespace belongs.
+  void RunWithUsers() {
+    ChownToUsersRoot(reaper_, *container_);
+    ASSERT_TRUE(container_->Run([](nlohmann::json& config) {
+      Echo(config);
+      MapUsers(config);
+      MapNobody(config);
+      SetNamespace(config, "cgroup");
     }));
     Wire(container_->Pid());
   }
@@ -133,6 +146,81 @@ TEST_P(OciNetwork, LeavesNothingWhereItJoinedWhenTheRestoreIsRefused) {
   MustIp("address del 10.77.0.5/24 dev eth0", PeerPath());
   Restored(checkpoint, {"--tcp-established"});
   ExpectTheRuntimeIsInStep();
+}
+
+TEST_P(OciNetwork, GetsItsInterfacesBackWithItsUserNamespace) {
+  for (const char* mode : {"release", "hold"}) {
+    SCOPED_TRACE(mode);
+    network_mode_ = mode;
+    if (container_->Status().empty()) RunWithUsers();
+    auto client = ConnectFromPeer(kPort, kAddress4);
+    client->Say("before");
+    EXPECT_EQ(client->Hear(6), "before");
+    const std::string checkpoint = CheckpointedContainer();
+    client->Say("meanwhile");
+    EXPECT_EQ(crctl_({"check", checkpoint}).exit, 0);
+    Restored(checkpoint, {"--tcp-established"});
+    EXPECT_EQ(client->Hear(9), "meanwhile");
+    ExpectTheRuntimeIsInStep();
+    const std::string netns = NetnsOf(container_->Pid());
+    EXPECT_THAT(Ip("-o link show vc0").out, HasSubstr("master br0"));
+    EXPECT_THAT(Ip("-d address", netns).out, HasSubstr("02:00:00:00:00:05"));
+    EXPECT_THAT(Ip("route", netns).out, HasSubstr("default via 10.77.0.1"));
+    EXPECT_THAT(LocksIn(netns), IsEmpty());
+    EXPECT_THAT(crctl_({"network", "reservations"}).out, HasSubstr("active"));
+    // Its root has the power over it that it had.
+    EXPECT_EQ(container_
+                  ->Runtime({"exec", container_->id(), "/bin/busybox", "ip", "link", "set", "eth0",
+                             "mtu", "1300"})
+                  .exit,
+              0);
+    EXPECT_THAT(Ip("link show eth0", netns).out, HasSubstr("mtu 1300"));
+  }
+}
+
+TEST_P(OciNetwork, LeavesNothingOfOneWithAUserNamespaceWhenTheRestoreIsRefused) {
+  network_mode_ = "hold";
+  RunWithUsers();
+  const std::string checkpoint = CheckpointedContainer();
+  EXPECT_EQ(Ip("link show vc0").exit, 0);
+  for (const std::string& where : {std::string("host"), "netns=" + PeerPath()}) {
+    EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--tcp-established", "--network", where}),
+                        "has a user namespace"));
+  }
+  EXPECT_EQ(Ip("link show vc0").exit, 0);
+  const std::string data = container_->data();
+  std::filesystem::rename(data, data + ".away");
+  EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--tcp-established"}), data));
+  std::filesystem::rename(data + ".away", data);
+  MustIp("address add 10.77.0.5/24 dev eth0", PeerPath());
+  EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--tcp-established"}), "10.77.0.5"));
+  EXPECT_NE(Ip("link show vc0").exit, 0);
+  EXPECT_EQ(container_->Status(), "stopped");
+  EXPECT_THAT(crctl_({"network", "reservations"}).out, HasSubstr("held"));
+  MustIp("address del 10.77.0.5/24 dev eth0", PeerPath());
+  Restored(checkpoint, {"--tcp-established"});
+  ExpectTheRuntimeIsInStep();
+}
+
+TEST_P(OciNetwork, IsNotLeftToCriuWithAUserNamespace) {
+  RunWithUsers();
+  EXPECT_TRUE(Refused(
+      crctl_({"checkpoint", container_->id(), "--root", container_->root(), "--network", "criu"}),
+      "has a user namespace"));
+}
+
+TEST_P(OciNetwork, ChangesWithItsUserNamespaceOrStaysAway) {
+  network_mode_ = "hold";
+  RunWithUsers();
+  const std::string checkpoint = CheckpointedContainer();
+  Restored(checkpoint, {"--tcp-close", "--network", "none"});
+  EXPECT_THAT(Ip("-o link", NetnsOf(container_->Pid())).out, Not(HasSubstr("eth0")));
+  EXPECT_THAT(Ip("-o link show lo", NetnsOf(container_->Pid())).out, HasSubstr("UP"));
+  EXPECT_EQ(container_->Runtime({"kill", container_->id(), "KILL"}).exit, 0);
+  EXPECT_TRUE(WaitUntil([&] { return container_->Status() == "stopped"; }));
+  Restored(checkpoint, {"--tcp-close", "--map", "10.77.0.5=10.77.0.55"});
+  EXPECT_THAT(Ip("address", NetnsOf(container_->Pid())).out, HasSubstr("10.77.0.55"));
+  EXPECT_TRUE(ConnectFromPeer(kPort, "10.77.0.55")->connected());
 }
 
 TEST_P(OciNetwork, CanBePutElsewhere) {

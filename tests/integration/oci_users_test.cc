@@ -1,4 +1,6 @@
 // Containers with a user namespace: nobody in them is anybody on the host.
+#include "tests/integration/support/oci_users.h"
+
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -16,36 +18,11 @@ namespace {
 using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
-constexpr unsigned kRoot = 100000;
-constexpr unsigned kOthers = 200000;
-
-void MapUsers(nlohmann::json& config) {
-  SetNamespace(config, "user");
-  config["linux"]["uidMappings"] = {{{"containerID", 0}, {"hostID", kRoot}, {"size", 1000}},
-                                    {{"containerID", 1000}, {"hostID", kOthers}, {"size", 10}}};
-  config["linux"]["gidMappings"] = {{{"containerID", 0}, {"hostID", kRoot}, {"size", 1000}}};
-  const std::vector<std::string> all = {"CAP_CHOWN", "CAP_NET_ADMIN", "CAP_SYS_ADMIN"};
-  for (const char* set : {"bounding", "permitted", "effective"}) {
-    config["process"]["capabilities"][set] = all;
-  }
-}
-
-// As engines do, who map 65536 ids.
-void MapNobody(nlohmann::json& config) {
-  const nlohmann::json nobody = {{"containerID", 65534}, {"hostID", kRoot + 65534}, {"size", 1}};
-  config["linux"]["uidMappings"].push_back(nobody);
-  config["linux"]["gidMappings"].push_back(nobody);
-}
-
 class OciUsers : public OciFixture {
  protected:
   void SetUp() override {
     OciFixture::SetUp();
-    const std::string owner = std::to_string(kRoot) + ":" + std::to_string(kRoot);
-    ASSERT_EQ(RunProgram(reaper_, {"chown", "-R", "-h", owner, container_->bundle() + "/rootfs",
-                                   container_->data()})
-                  .exit,
-              0);
+    ChownToUsersRoot(reaper_, *container_);
     OpenTheWay();
   }
   // A runtime sets a container up as root in there, who must get to what is mounted.
@@ -91,7 +68,7 @@ TEST_P(OciUsers, AreWhoTheyWere) {
   const std::string maps = Maps();
   const std::string who = groups();
   const std::vector<std::string> mounts = MountsOf(first);
-  EXPECT_THAT(maps, HasSubstr(std::to_string(kOthers)));
+  EXPECT_THAT(maps, HasSubstr(std::to_string(kUsersOthers)));
   Inside("echo kept >/dev/shm/kept; /bin/busybox chown 1000 /dev/shm/kept");
   ThereAndBack();
   EXPECT_TRUE(container_->Counts());
@@ -99,13 +76,13 @@ TEST_P(OciUsers, AreWhoTheyWere) {
   EXPECT_EQ(Maps(), maps);
   EXPECT_EQ(groups(), who);
   EXPECT_EQ(MountsOf(container_->Pid()), mounts);
-  EXPECT_EQ(OwnerOf(container_->data() + "/count"), kRoot);
+  EXPECT_EQ(OwnerOf(container_->data() + "/count"), kUsersRoot);
   EXPECT_EQ(Inside("cat /dev/shm/kept; /bin/busybox stat -c %u /dev/shm/kept"), "kept\n1000\n");
   // Its root has the power over what is its own that it had, and none over the host's.
   EXPECT_EQ(Inside("/bin/busybox hostname changed && /bin/busybox hostname"), "changed\n");
   EXPECT_EQ(Inside("/bin/busybox ip link set lo down && echo down"), "down\n");
   Inside("touch /data/new; /bin/busybox chown 1001 /data/new");
-  EXPECT_EQ(OwnerOf(container_->data() + "/new"), kOthers + 1);
+  EXPECT_EQ(OwnerOf(container_->data() + "/new"), kUsersOthers + 1);
 }
 
 TEST_P(OciUsers, ComeBackAgainAndAgain) {
@@ -227,7 +204,7 @@ TEST_P(OciUsers, TakeTheirWritableLayerAlong) {
   const std::string checkpoint = CheckpointedContainer({"--rootfs-diff=" + base});
   fs::remove(rootfs + "/mine");
   Restored(checkpoint, {"--rootfs-diff"});
-  EXPECT_EQ(OwnerOf(rootfs + "/mine"), kOthers + 2);
+  EXPECT_EQ(OwnerOf(rootfs + "/mine"), kUsersOthers + 2);
   EXPECT_EQ(Inside("cat /mine; /bin/busybox stat -c %u /mine"), "mine\n1002\n");
 }
 
@@ -238,7 +215,7 @@ TEST_P(OciUsers, GoIntoAnotherBundleOnlyAsTheyWere) {
   ASSERT_EQ(RunProgram(reaper_, {"cp", "-a", container_->bundle(), bundle}).exit, 0);
   const auto config = nlohmann::json::parse(Slurp(bundle + "/config.json"));
   nlohmann::json other = config;
-  other["linux"]["uidMappings"][0]["hostID"] = 2 * kOthers;
+  other["linux"]["uidMappings"][0]["hostID"] = 2 * kUsersOthers;
   Spill(bundle + "/config.json", other.dump());
   EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--bundle", bundle}), "maps other ids"));
   Spill(bundle + "/config.json", config.dump());
@@ -282,16 +259,6 @@ TEST_P(OciUsers, AreRefusedBesideWhatTheyHaveJoined) {
   ASSERT_TRUE(
       container_->Run(Mapped([&](nlohmann::json& config) { SetNamespace(config, "ipc", ipc); })));
   ExpectRefused("and a ipc namespace that it joined by a path");
-}
-
-TEST_P(OciUsers, AreRefusedBesideInterfaces) {
-  ASSERT_TRUE(container_->Run(Mapped()));
-  const std::string net = "--net=/proc/" + std::to_string(container_->Pid()) + "/ns/net";
-  ASSERT_EQ(RunProgram(reaper_, {"nsenter", net, "ip", "link", "add", "veth0", "type", "veth",
-                                 "peer", "name", "veth1"})
-                .exit,
-            0);
-  ExpectRefused("and a network namespace with interfaces of its own");
 }
 
 INSTANTIATE_TEST_SUITE_P(Runtimes, OciUsers, EveryRuntime(), NameOfRuntime);

@@ -230,6 +230,18 @@ bool OciContainer::Counts() const {
   return WaitUntil([&] { return Count() > before + 1; });
 }
 
+void SetNamespace(json& config, const std::string& type, const std::string& path) {
+  auto& namespaces = config["linux"]["namespaces"];
+  json wanted = {{"type", type}};
+  if (!path.empty()) wanted["path"] = path;
+  for (auto& one : namespaces) {
+    if (one["type"] != type) continue;
+    one = wanted;
+    return;
+  }
+  namespaces.push_back(wanted);
+}
+
 std::vector<std::string> MountsOf(pid_t pid) {
   std::vector<std::string> mounts;
   std::istringstream lines(Slurp("/proc/" + std::to_string(pid) + "/mountinfo"));

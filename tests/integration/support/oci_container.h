@@ -78,6 +78,9 @@ class OciContainer {
   const std::string id_;
 };
 
+// Gives a config.json's container a namespace of its own, or lets it join one.
+void SetNamespace(nlohmann::json& config, const std::string& type, const std::string& path = "");
+
 // Mountpoint and flags of each mount of a process, sorted.
 std::vector<std::string> MountsOf(pid_t pid);
 // The limits of a process's cgroups that tests set, of every hierarchy: "pids.max 77".

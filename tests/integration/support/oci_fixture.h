@@ -18,20 +18,6 @@ inline constexpr const char* kLookAtTmpfs =
     "cat /dev/shm/link /dev/shm/same && stat -c '%F %a %h %n' /dev/shm /dev/shm/* /dev/shm/d/file "
     "/dev/zero /proc/acpi && ls -l /dev && ! touch /sys/firmware/x";
 
-// Gives a config.json's container a namespace of its own, or lets it join one.
-inline void SetNamespace(nlohmann::json& config, const std::string& type,
-                         const std::string& path = "") {
-  auto& namespaces = config["linux"]["namespaces"];
-  nlohmann::json wanted = {{"type", type}};
-  if (!path.empty()) wanted["path"] = path;
-  for (auto& one : namespaces) {
-    if (one["type"] != type) continue;
-    one = wanted;
-    return;
-  }
-  namespaces.push_back(wanted);
-}
-
 // A container of each runtime, not run yet.
 class OciFixture : public IntegrationTest, public ::testing::WithParamInterface<Flavour> {
  protected:
