@@ -47,8 +47,7 @@ struct Prepared {
   std::vector<std::pair<UniqueFd, int>> descriptors;
   const rlimit* limit = nullptr;
   bool new_session = false;
-  FdRef cgroup_namespace{-1};
-  FdRef mount_namespace{-1};
+  std::vector<FdRef> namespaces;
   UniqueFd complaint;           // takes what the child tells
   std::vector<UniqueFd> enter;  // where it writes itself to move into cgroups
 };
@@ -69,8 +68,7 @@ Result<UniqueFd> OpenToEnter(FdRef cgroup, const char* file, const std::string& 
 Result<Prepared> Prepare(const LaunchSpec& spec, FdRef complaint) {
   Prepared prepared{.environment = CleanEnvironment(),
                     .new_session = spec.new_session,
-                    .cgroup_namespace = spec.cgroup_namespace,
-                    .mount_namespace = spec.mount_namespace};
+                    .namespaces = spec.namespaces};
   prepared.complaint = TRY(MoveAboveTargets(complaint, spec.argv[0]));
   for (const std::string& argument : spec.argv)
     prepared.argv.push_back(const_cast<char*>(argument.c_str()));
@@ -105,10 +103,9 @@ bool Become(const Prepared& prepared) {
   if (::pthread_sigmask(SIG_SETMASK, &none, nullptr) != 0) return false;
   if (prepared.new_session && ::setsid() < 0) return false;
   // Before a target number takes its place.
-  const FdRef cgroups = prepared.cgroup_namespace;
-  if (cgroups.valid() && ::setns(cgroups.get(), CLONE_NEWCGROUP) != 0) return false;
-  const FdRef mounts = prepared.mount_namespace;
-  if (mounts.valid() && ::setns(mounts.get(), CLONE_NEWNS) != 0) return false;
+  for (const FdRef entered : prepared.namespaces) {
+    if (::setns(entered.get(), 0) != 0) return false;
+  }
   for (const auto& [source, target] : prepared.descriptors) {
     if (::dup2(source.get(), target) < 0) return false;
   }

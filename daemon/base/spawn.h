@@ -24,8 +24,9 @@ struct LaunchSpec {
   // Directories of cgroups v1, which nobody can be born in. It moves there by itself, thread by
   // thread, which waits for nothing (5.14); all of its own are one.
   std::vector<FdRef> cgroups_v1;
-  FdRef cgroup_namespace{-1};  // that it starts in; invalid: the one of this process
-  FdRef mount_namespace{-1};   // likewise
+  // That it enters in this order and starts in, instead of those of this process. None of pids or
+  // time: only its children would be in these.
+  std::vector<FdRef> namespaces;
 };
 
 // Starts a program with a clean signal mask, default handlers, the given RLIMIT_NOFILE if there is

@@ -169,7 +169,7 @@ Result<void> Checkpointing::Dump() {
                             .options = request_.options,
                             .external = preflight_->external,
                             .deadline = operation_.deadline()};
-  network_->ApplyTo(request);
+  TRY(network_->ApplyTo(request));
   if (dump_) TRY(dump_->ApplyTo(request));
   const Cgroup cgroup = TRY(Cgroup::Create(parts_.cgroup_base, "op-" + operation_.id().str()));
   request.cgroup = cgroup.directory();

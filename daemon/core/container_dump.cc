@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
@@ -26,6 +27,14 @@ Result<std::string> ExternalNamespace(pid_t pid, const char* type, const char* k
   return fmt::format("{}[{}]:{}", type, status.st_ino, key);
 }
 
+// Called the same in config.json and in /proc.
+Result<UniqueFd> OpenNamespace(pid_t pid, const std::string& type) {
+  const std::string path = fmt::format("/proc/{}/ns/{}", pid, type);
+  UniqueFd opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!opened.valid()) return Error::Errno("open '{}'", path);
+  return opened;
+}
+
 }  // namespace
 
 Result<ContainerDump> ContainerDump::Prepare(runtime::SavedContainer container,
@@ -41,7 +50,7 @@ Result<void> ContainerDump::OpenRootfs(pid_t init, const std::string& base,
   return {};
 }
 
-Result<void> ContainerDump::ApplyTo(criu::DumpRequest& request) const {
+Result<void> ContainerDump::ApplyTo(criu::DumpRequest& request) {
   for (std::string& external : runtime::ExternalForDump(container_)) {
     request.external.push_back(std::move(external));
   }
@@ -49,8 +58,12 @@ Result<void> ContainerDump::ApplyTo(criu::DumpRequest& request) const {
   request.console = container_.console;
   if (container_.own_network) request.empty_netns = true;
   for (const runtime::JoinedNamespace& joined : container_.joined) {
-    if (joined.type != "pid") continue;
-    request.external.push_back(TRY(ExternalNamespace(request.pid, "pid", runtime::kPidKey)));
+    if (joined.type == "pid") {
+      request.external.push_back(TRY(ExternalNamespace(request.pid, "pid", runtime::kPidKey)));
+    } else if (runtime::CriuRunsIn(container_, joined)) {
+      entered_.push_back(TRY(OpenNamespace(request.pid, joined.type)));
+      request.namespaces.push_back(entered_.back().ref());
+    }
   }
   return {};
 }

@@ -25,7 +25,8 @@ class ContainerDump {
   Result<void> OpenRootfs(pid_t init, const std::string& base, const GoingOn& going_on);
 
   // Sets what CRIU must know of mounts, namespaces and cgroup. kNotFound if a namespace has gone.
-  Result<void> ApplyTo(criu::DumpRequest& request) const;
+  // This must outlive the request.
+  Result<void> ApplyTo(criu::DumpRequest& request);
 
   // Right before CRIU collects the tree, so that it stands still no longer than it must. Fails also
   // as runtime::ReadNested() does.
@@ -58,6 +59,7 @@ class ContainerDump {
   runtime::SavedContainer container_;
   std::vector<std::string> streams_;
   runtime::Freezer freezer_;
+  std::vector<UniqueFd> entered_;  // namespaces, by CRIU
   std::optional<runtime::RootfsDiff> rootfs_;
   std::chrono::microseconds freezing_{0};
 };

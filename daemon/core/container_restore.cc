@@ -148,8 +148,8 @@ Result<void> ContainerRestore::OpenNamespaces() {
     }
     if (joined.type == "pid") {
       pids_ = std::move(opened);
-    } else if (joined.type == "cgroup") {
-      cgroup_namespace_ = std::move(opened);
+    } else if (joined.type == "cgroup" || runtime::CriuRunsIn(container_, joined)) {
+      entered_.push_back(std::move(opened));
     }
   }
   return {};
@@ -196,7 +196,7 @@ Result<void> ContainerRestore::Prepare(FdRef images, const std::string& images_p
 
 // Its own, with its cgroups as roots, unless it had joined one.
 Result<void> ContainerRestore::PrepareCgroupNamespace(FdRef images, const std::string& directory) {
-  if (!container_.own_cgroups || cgroup_namespace_.valid()) return {};
+  if (!container_.own_cgroups || runtime::Joins(container_, "cgroup")) return {};
   if (!container_.users.empty()) {
     cgroup_yard_.emplace(TRY(criu::CgroupYard::Make(images, directory)));
     return {};
@@ -205,7 +205,7 @@ Result<void> ContainerRestore::PrepareCgroupNamespace(FdRef images, const std::s
   for (const runtime::CgroupPlace& place : container_.cgroups) {
     if (!place.directory.empty()) roots.push_back(place.directory);
   }
-  cgroup_namespace_ = TRY(MakeCgroupNamespace(roots));
+  entered_.push_back(TRY(MakeCgroupNamespace(roots)));
   return {};
 }
 
@@ -238,18 +238,17 @@ Result<std::string> ContainerRestore::OpenConsole(const CheckpointId& checkpoint
 }
 
 Result<void> ContainerRestore::ApplyTo(criu::RestoreRequest& request) {
-  request.cgroup_namespace = cgroup_namespace_.ref();
   if (cgroup_yard_) request.cgroup_yard = cgroup_yard_->path();
   if (mounts_) request.images = mounts_->images();
   if (!container_.users.empty()) {
     TRY(OpenToOthers(request.images));
-    mount_namespace_ = TRY(runtime::ShowMountSources(container_.id, container_.mounts));
-    request.mount_namespace = mount_namespace_.ref();
+    entered_.push_back(TRY(runtime::ShowMountSources(container_.id, container_.mounts)));
   }
+  for (const UniqueFd& one : entered_) request.namespaces.push_back(one.ref());
   for (const runtime::JoinedNamespace& joined : container_.joined) {
     if (joined.type == "pid") {
       request.inherit.emplace_back(runtime::kPidKey, pids_.ref());
-    } else if (joined.type != "cgroup") {
+    } else if (joined.type != "cgroup" && !runtime::CriuRunsIn(container_, joined)) {
       request.join.emplace_back(joined.type, joined.path);
     }
   }

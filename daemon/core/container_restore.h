@@ -104,11 +104,10 @@ class ContainerRestore {
   bool lays_layer_down_ = false;
   bool laid_down_ = false;  // or a part of it
   runtime::RuntimeRecord record_;
-  UniqueFd pids_;              // that it had joined
-  UniqueFd cgroup_namespace_;  // that CRIU is to run in; invalid: ours
+  UniqueFd pids_;                  // that it had joined
+  std::vector<UniqueFd> entered_;  // namespaces that CRIU is to run in
   std::optional<criu::CgroupYard> cgroup_yard_;
   std::optional<PidFd> outside_;  // the half-made root, if it is not where crd would kill it
-  UniqueFd mount_namespace_;
   std::optional<runtime::MadeCgroups> made_cgroups_;
   std::optional<runtime::ContainerRoot> root_;
   std::optional<ContainerMounts> mounts_;

@@ -14,13 +14,23 @@ Result<void> DumpNetwork::Check(const ContainerId& container) const {
   return parts_.reservations.CheckHold(preflight_.network->description, container);
 }
 
-void DumpNetwork::ApplyTo(criu::DumpRequest& request) const {
-  if (!preflight_.network || SavedByCriu()) return;
-  if (preflight_.network->of_users) {
-    request.empty_netns = true;
-  } else {
-    request.external.push_back(ExternalNetwork(*preflight_.network));
+Result<void> DumpNetwork::ApplyTo(criu::DumpRequest& request) {
+  if (!preflight_.network || SavedByCriu()) return {};
+  switch (preflight_.network->for_criu) {
+    case NetnsForCriu::kGiven:
+      request.external.push_back(ExternalNetwork(*preflight_.network));
+      break;
+    case NetnsForCriu::kMade:
+      request.empty_netns = true;
+      break;
+    case NetnsForCriu::kEntered:
+      entered_ = TRY(net::OpenNetns(fmt::format("/proc/{}/ns/net", request.pid)));
+      request.namespaces.push_back(entered_.ref());
+      // One that was made meanwhile could not be restored either (target.cc).
+      request.options.tcp_established = false;
+      break;
   }
+  return {};
 }
 
 void DumpNetwork::BeginPause() {
@@ -41,7 +51,7 @@ Result<void> DumpNetwork::DescribeIn(Manifest& manifest, const CheckpointRecord&
     return errors::NetworkChanged(checkpoint.pid);
   network->path = preflight_.network->path;
   network->joined = preflight_.network->joined;
-  network->of_users = preflight_.network->of_users;
+  network->for_criu = preflight_.network->for_criu;
   network->key = preflight_.network->key;
   TRY(CheckReproducible(*network, request_.options.network));
   TRY(Pin(*network, checkpoint));

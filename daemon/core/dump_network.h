@@ -24,7 +24,8 @@ class DumpNetwork {
   // Whether this container may hold the endpoints; ADDRESS_HELD and the like. Changes nothing.
   [[nodiscard]] Result<void> Check(const ContainerId& container) const;
 
-  void ApplyTo(criu::DumpRequest& request) const;
+  // This must outlive the request.
+  Result<void> ApplyTo(criu::DumpRequest& request);
   // In kNetworkLock, if the tree's connections are to outlive it: lets their peers wait.
   void BeginPause();
   // In kNetworkUnlock, of a dump that failed: the tree goes on.
@@ -50,13 +51,16 @@ class DumpNetwork {
     return request_.options.network == criu::NetworkSaving::kCriu;
   }
   [[nodiscard]] bool KeepsConnections() const {
-    return request_.options.tcp_established && !request_.options.leave_running;
+    const bool restorable =
+        !preflight_.network || preflight_.network->for_criu != NetnsForCriu::kEntered;
+    return request_.options.tcp_established && !request_.options.leave_running && restorable;
   }
   Result<void> Pin(TreeNetwork& network, const CheckpointRecord& checkpoint);
 
   const EngineParts& parts_;
   const CheckpointRequest& request_;
   const Preflight& preflight_;
+  UniqueFd entered_;  // by CRIU
   bool pinned_ = false;
   std::optional<TcpPause> pause_;
   std::optional<EndingNetwork> ending_;

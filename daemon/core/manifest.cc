@@ -6,6 +6,11 @@
 #include "daemon/runtime/layer.h"
 
 namespace crd {
+
+NLOHMANN_JSON_SERIALIZE_ENUM(NetnsForCriu, {{NetnsForCriu::kGiven, "given"},
+                                            {NetnsForCriu::kMade, "made"},
+                                            {NetnsForCriu::kEntered, "entered"}})
+
 namespace {
 
 using nlohmann::json;
@@ -86,18 +91,19 @@ json TreeNetworkToJson(const TreeNetwork& network) {
   object["inode"] = network.inode;
   object["path"] = network.path;
   object["joined"] = network.joined;
-  object["of_users"] = network.of_users;
+  object["for_criu"] = network.for_criu;
   object["key"] = network.key;
   return object;
 }
 
 Result<TreeNetwork> TreeNetworkFromJson(const json& object) {
-  return TreeNetwork{.inode = TRY(Member<std::uint64_t>(object, "inode", 0)),
-                     .path = TRY(Member<std::string>(object, "path", "")),
-                     .joined = TRY(Member<bool>(object, "joined", false)),
-                     .of_users = TRY(Member<bool>(object, "of_users", false)),
-                     .key = TRY(Member<std::string>(object, "key", kNetworkKey)),
-                     .description = TRY(NetworkFromJson(object))};
+  return TreeNetwork{
+      .inode = TRY(Member<std::uint64_t>(object, "inode", 0)),
+      .path = TRY(Member<std::string>(object, "path", "")),
+      .joined = TRY(Member<bool>(object, "joined", false)),
+      .for_criu = json(TRY(Member<std::string>(object, "for_criu", "given"))).get<NetnsForCriu>(),
+      .key = TRY(Member<std::string>(object, "key", kNetworkKey)),
+      .description = TRY(NetworkFromJson(object))};
 }
 
 template <typename T, typename F>

@@ -253,9 +253,11 @@ Result<void> Restoring::OnStage(criu::RestoreStage stage, pid_t root) {
   if (stage == criu::RestoreStage::kNetworkUnlock) {
     return network_->Plug(root_.has_value() ? root_->pid() : root);
   }
-  // The lock is gone, and CRIU is done with the sockets.
-  if (stage == criu::RestoreStage::kPreResume && pause_) {
-    pause_->End(parts_.clock.Wall() - checkpoint_.created_us);
+  // The lock is gone, and CRIU is done with the sockets. Where it runs in the namespace itself it
+  // has told nothing until now.
+  if (stage == criu::RestoreStage::kPreResume) {
+    TRY(network_->Plug(root_.has_value() ? root_->pid() : root));
+    if (pause_) pause_->End(parts_.clock.Wall() - checkpoint_.created_us);
   }
   if (stage != criu::RestoreStage::kPostRestore) return {};
   operation_.Enter("adopt");

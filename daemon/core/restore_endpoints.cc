@@ -39,8 +39,9 @@ bool RestoreEndpoints::MayChooseAgain(const Error& why_not_written) const {
 }
 
 Result<void> RestoreEndpoints::DismantleIfUseless() {
-  const bool of_users = manifest_.network && manifest_.network->of_users && AreItsOwn();
-  const bool useless = of_users || !choice_.changes.empty();
+  const bool made_anew =
+      manifest_.network && AreItsOwn() && manifest_.network->for_criu == NetnsForCriu::kMade;
+  const bool useless = made_anew || !choice_.changes.empty();
   if (!useless || !parts_.pins.IsPinned(checkpoint_.id)) return {};
   return parts_.reservations.LoseNamespace(checkpoint_.id);
 }

@@ -38,7 +38,7 @@ Result<void> RestoreNetwork::CheckChoice(const Manifest& manifest, const Network
   }
   if (!manifest.network.has_value()) TRY(CheckModeWithoutNetwork(manifest, choice.mode));
   const bool elsewhere = choice.mode == NetworkMode::kHost || choice.mode == NetworkMode::kNetns;
-  if (elsewhere && manifest.network && manifest.network->of_users) {
+  if (elsewhere && manifest.network && manifest.network->for_criu == NetnsForCriu::kMade) {
     return errors::NetworkOfUsers(id);
   }
   const bool built = manifest.network.has_value() && !by_criu &&
@@ -69,7 +69,8 @@ Result<RestoreNetwork> RestoreNetwork::Prepare(const Manifest& manifest,
       if (!prepared.joined_.valid()) TRY(prepared.PrepareToBuild(patience));
       break;
     case NetworkMode::kNone:
-      if (!prepared.network_->of_users) prepared.joined_ = TRY(net::MakeEmptyNetns());
+      if (prepared.network_->for_criu != NetnsForCriu::kMade)
+        prepared.joined_ = TRY(net::MakeEmptyNetns());
       break;
     case NetworkMode::kHost:
       prepared.joined_ = TRY(net::OpenNetns("/proc/thread-self/ns/net"));
@@ -89,7 +90,8 @@ Result<void> RestoreNetwork::Check(const Manifest& manifest) {
     return net::CheckHost(manifest.network->description, SteadyClock::now());
   }
   // One that is held goes before its links are made again.
-  if (manifest.network->of_users && net::OpenNetns(manifest.network->path).ok()) {
+  if (manifest.network->for_criu == NetnsForCriu::kMade &&
+      net::OpenNetns(manifest.network->path).ok()) {
     return net::CheckBridges(manifest.network->description);
   }
   RestoreNetwork tried(&*manifest.network);
@@ -112,7 +114,7 @@ void RestoreNetwork::Keep() {
 
 // The namespace itself may have been kept by somebody.
 Result<void> RestoreNetwork::Reuse() {
-  if (network_->path.empty() || network_->of_users) return {};
+  if (network_->path.empty() || IsMade()) return {};
   auto kept = net::OpenNetns(network_->path);
   if (!kept.ok()) {
     const bool gone = kept.error().code == Code::kNotFound;
@@ -155,13 +157,13 @@ Result<void> RestoreNetwork::PrepareToBuild(Deadline patience) {
   TRY(net::CheckBuildable(network_->description, patience));
   duplicates_ = TRY(net::DuplicateDetection::Start(network_->description));
   announced_ = true;
-  fills_ = network_->of_users;
+  fills_ = IsMade();
   if (!fills_) built_.emplace(TRY(net::BuiltNamespace::Build(network_->description)));
   return {};
 }
 
 Result<void> RestoreNetwork::Fill(pid_t root) {
-  if (network_ == nullptr || !network_->of_users || by_criu_) return {};
+  if (network_ == nullptr || !IsMade() || by_criu_) return {};
   UniqueFd netns = TRY(net::OpenNetns(fmt::format("/proc/{}/ns/net", root)));
   if (!fills_) return net::BringLoopbackUp(netns.ref());
   built_.emplace(TRY(net::BuiltNamespace::BuildIn(network_->description, std::move(netns))));
@@ -188,11 +190,18 @@ void RestoreNetwork::ApplyTo(criu::RestoreRequest& request) const {
     }
     return;
   }
-  if (network_->of_users) {
-    request.empty_netns = true;
-    return;
+  const FdRef netns = built_.has_value() ? built_->netns() : joined_.ref();
+  switch (network_->for_criu) {
+    case NetnsForCriu::kGiven:
+      request.inherit.emplace_back(network_->key, netns);
+      break;
+    case NetnsForCriu::kMade:
+      request.empty_netns = true;
+      break;
+    case NetnsForCriu::kEntered:
+      request.namespaces.push_back(netns);
+      break;
   }
-  request.inherit.emplace_back(network_->key, built_.has_value() ? built_->netns() : joined_.ref());
 }
 
 Result<void> RestoreNetwork::CheckAlone() {
@@ -200,7 +209,8 @@ Result<void> RestoreNetwork::CheckAlone() {
 }
 
 Result<void> RestoreNetwork::Plug(pid_t root) {
-  if (network_ == nullptr) return {};
+  if (network_ == nullptr || plugged_) return {};
+  plugged_ = true;
   if (by_criu_) joined_ = TRY(net::OpenNetns(fmt::format("/proc/{}/ns/net", root)));
   const FdRef netns = built_.has_value() ? built_->netns() : joined_.ref();
   if (by_criu_) TRY(net::AdoptOuterEnds(network_->description));

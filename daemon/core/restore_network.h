@@ -44,12 +44,13 @@ class RestoreNetwork {
   Result<void> Fill(pid_t root);
   // Whether anybody else has its addresses: the last veto.
   Result<void> CheckAlone();
-  // Lets packets in and out of the namespace of `root`, and tells everybody around.
+  // Lets packets in and out of the namespace of `root`, and tells everybody around; does so once.
   Result<void> Plug(pid_t root);
   void Keep();
 
  private:
   explicit RestoreNetwork(const TreeNetwork* network) : network_(network) {}
+  [[nodiscard]] bool IsMade() const { return network_->for_criu == NetnsForCriu::kMade; }
   Result<void> Reuse();
   Result<void> Change(const Manifest& manifest, const NetworkChanges& changes,
                       bool close_connections);
@@ -60,7 +61,8 @@ class RestoreNetwork {
   const TreeNetwork* network_;            // null: none of its own
   std::unique_ptr<TreeNetwork> changed_;  // what `network_` points to if it is not as it was
   bool by_criu_ = false;
-  bool fills_ = false;      // what CRIU has made, with what was described
+  bool fills_ = false;  // what CRIU has made, with what was described
+  bool plugged_ = false;
   bool announced_ = false;  // its addresses are crd's to announce
   UniqueFd joined_;
   std::optional<net::BuiltNamespace> built_;

@@ -51,6 +51,14 @@ void Add(const runtime::OutsideFile& file, Preflight& preflight) {
                              .path = file.path});
 }
 
+// That its own root may not restore.
+const OpenSocket* FindConnection(const std::vector<OpenSocket>& sockets) {
+  const auto found = std::find_if(sockets.begin(), sockets.end(), [](const OpenSocket& socket) {
+    return socket.protocol == "tcp" && !socket.peer.empty();
+  });
+  return found == sockets.end() ? nullptr : &*found;
+}
+
 Result<void> AddNetwork(const runtime::Description& container, const criu::DumpOptions& options,
                         Preflight& preflight) {
   if (!container.network_path) return {};
@@ -61,11 +69,19 @@ Result<void> AddNetwork(const runtime::Description& container, const criu::DumpO
   TreeNetwork& network = *preflight.network;
   network.key = runtime::kNetworkKey;
   network.joined = !path.empty();
-  network.of_users = !container.saved.users.empty() && !network.joined;
+  if (!container.saved.users.empty()) {
+    network.for_criu = network.joined ? NetnsForCriu::kEntered : NetnsForCriu::kMade;
+  }
   if (network.joined) network.path = path;
+  const OpenSocket* connection = FindConnection(preflight.sockets);
+  if (network.for_criu == NetnsForCriu::kEntered && options.tcp_established && connection) {
+    preflight.obstacles.push_back({.pid = connection->pid,
+                                   .error = runtime::refusal::ConnectionBesideUserNamespace(
+                                       container.saved.id, connection->local, connection->peer)});
+  }
   // Whoever has bound it keeps one that is of no use to the next.
-  if (network.of_users) network.path.clear();
-  if (network.of_users && options.network == criu::NetworkSaving::kCriu) {
+  if (network.for_criu == NetnsForCriu::kMade) network.path.clear();
+  if (network.for_criu == NetnsForCriu::kMade && options.network == criu::NetworkSaving::kCriu) {
     preflight.obstacles.push_back(
         {.pid = init, .error = runtime::refusal::NetworkOfUsersByCriu(container.saved.id)});
   }

@@ -15,6 +15,17 @@ namespace crd {
 // The name by which CRIU's images refer to a tree's network namespace.
 inline constexpr const char* kNetworkKey = "crd-net";
 
+// How CRIU comes by a tree's network namespace, at the dump and at the restore.
+enum class NetnsForCriu {
+  kGiven,  // under TreeNetwork::key
+  // It belongs to the tree's own user namespace: CRIU makes it anew with that, empty, for crd to
+  // fill. One that was kept belongs to the user namespace that has gone.
+  kMade,
+  // It does not belong to the tree's own user namespace, in which nobody could enter it: CRIU runs
+  // in it, and knows of none.
+  kEntered,
+};
+
 // The network namespace that a process tree has for itself.
 struct TreeNetwork {
   ino_t inode = 0;
@@ -23,9 +34,7 @@ struct TreeNetwork {
   // An OCI container's, whose config.json names the path: somebody else makes it, and what is there
   // at the restore is joined whatever is in it.
   bool joined = false;
-  // It belongs to the tree's own user namespace: CRIU makes it anew with that, empty, for crd to
-  // fill. One that was kept belongs to the user namespace that has gone.
-  bool of_users = false;
+  NetnsForCriu for_criu = NetnsForCriu::kGiven;
   // What is joined in its place at the restore has to be given to CRIU under this name.
   std::string key = kNetworkKey;
   net::Description description;

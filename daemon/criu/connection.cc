@@ -90,8 +90,7 @@ Result<Connection> Connection::Open(Children& children, const ConnectionSpec& sp
       .descriptors = {{theirs.ref(), kSocketInCriu}, {null.ref(), 0}, {null.ref(), 1}},
       .cgroup = spec.cgroup,
       .cgroups_v1 = spec.cgroups_v1,
-      .cgroup_namespace = spec.cgroup_namespace,
-      .mount_namespace = spec.mount_namespace};
+      .namespaces = spec.namespaces};
   UniqueFd complaints(::memfd_create("criu-stderr", MFD_CLOEXEC));
   launch.descriptors.emplace_back(complaints.valid() ? complaints.ref() : null.ref(), 2);
   launch.descriptors.insert(launch.descriptors.end(), spec.inherit.begin(), spec.inherit.end());

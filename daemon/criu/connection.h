@@ -41,8 +41,7 @@ struct ConnectionSpec {
   std::vector<std::pair<FdRef, int>> inherit;  // ours -> CRIU's, all above 3
   FdRef cgroup{-1};                            // of cgroup2, where CRIU and all it forks will be
   std::vector<FdRef> cgroups_v1;               // directories of those that they will be in besides
-  FdRef cgroup_namespace{-1};                  // to start it in; invalid: ours
-  FdRef mount_namespace{-1};                   // likewise
+  std::vector<FdRef> namespaces;               // to start it in, instead of ours
 };
 
 // One `criu swrk` process, its descriptors 0 and 1 /dev/null, and the socket to it (AF_UNIX

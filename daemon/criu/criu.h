@@ -99,6 +99,9 @@ struct DumpRequest {
   bool console = false;
   // What is in the root's own network namespace is not dumped; to be given at the restore, too.
   bool empty_netns = false;
+  // Namespaces that CRIU runs in instead of ours: what the tree has of them is not its own then,
+  // and no part of the images. To be given at the restore, too.
+  std::vector<FdRef> namespaces;
   FdRef cgroup{-1};  // directory of the cgroup2 that CRIU runs in
   Deadline deadline = kNoDeadline;
 };
@@ -128,10 +131,9 @@ struct RestoreRequest {
   // Of a tree with a cgroup namespace of its own: CRIU makes it, with the cgroups as roots that it
   // runs in (cgroup_yard.h).
   std::string cgroup_yard;
-  // Cgroup namespace for the tree, in which CRIU runs; invalid: ours. CRIU knows nothing of it.
-  FdRef cgroup_namespace{-1};
-  // Mount namespace that CRIU runs in; invalid: ours.
-  FdRef mount_namespace{-1};
+  // Namespaces that CRIU runs in instead of ours: those of mounts for itself, all others for the
+  // tree, of which it knows nothing.
+  std::vector<FdRef> namespaces;
   // Namespaces to join that CRIU then does not make: "ipc", "uts", "time", and a path.
   std::vector<std::pair<std::string, std::string>> join;
   // Of a dump with `console`: takes the master of the terminal, which CRIU has made anew, before

@@ -134,7 +134,8 @@ Result<DumpReport> SwrkCriu::Dump(const DumpRequest& request, const DumpObserver
                                   const CancelToken& cancel) {
   const criu_rpc::criu_opts options = TRY(DumpOptionsFor(request));
   TRY(ForgetEarlier(request.work, kDumpLog, kDumpStatisticsFile));
-  Connection connection = TRY(Start({.path = path_, .cgroup = request.cgroup}));
+  Connection connection = TRY(Start(
+      {.path = path_, .inherit = {}, .cgroup = request.cgroup, .namespaces = request.namespaces}));
   Session session(
       Action::kDump, std::move(connection),
       [&](const Notification& notification) -> Result<void> {
@@ -158,11 +159,8 @@ Result<RestoreReport> SwrkCriu::Restore(const RestoreRequest& request,
                                         const CancelToken& cancel) {
   const criu_rpc::criu_opts options = TRY(RestoreOptionsFor(request));
   TRY(ForgetEarlier(request.work, kRestoreLog, kRestoreStatisticsFile));
-  ConnectionSpec spec{.path = path_,
-                      .inherit = {},
-                      .cgroup = request.cgroup,
-                      .cgroup_namespace = request.cgroup_namespace,
-                      .mount_namespace = request.mount_namespace};
+  ConnectionSpec spec{
+      .path = path_, .inherit = {}, .cgroup = request.cgroup, .namespaces = request.namespaces};
   for (std::size_t i = 0; i < request.inherit.size(); ++i) {
     spec.inherit.emplace_back(request.inherit[i].second, kFirstInherited + static_cast<int>(i));
   }

@@ -120,17 +120,22 @@ class Describer {
   Result<void> LookAtUserNamespace() {
     const SavedContainer& saved = description_.saved;
     description_.saved.users = TRY(ReadIdMaps(state_.pid));
-    const auto refuse = [this](std::string_view type) {
-      Add(0, refusal::BesideUserNamespace(state_, type));
-    };
     for (const JoinedNamespace& joined : saved.joined) {
-      if (joined.type != "user") refuse(joined.type);
+      const bool entered = joined.type == "cgroup" || CriuRunsIn(saved, joined);
+      if (joined.type != "user" && !entered) {
+        Add(0, refusal::BesideUserNamespace(state_, joined.type));
+      }
     }
-    if (saved.own_cgroups && !saved.users.HasNobody()) {
+    if (CriuMakesCgroupNamespace() && !saved.users.HasNobody()) {
       Add(0, refusal::CgroupNamespaceWithoutNobody(state_));
     }
-    if (!description_.network_path.value_or("").empty()) refuse("network");
     return {};
+  }
+
+  // In the user namespace, which it belongs to; all others are crd's to make.
+  [[nodiscard]] bool CriuMakesCgroupNamespace() const {
+    const SavedContainer& saved = description_.saved;
+    return saved.own_cgroups && !Joins(saved, "cgroup") && !saved.users.empty();
   }
 
   Result<void> LookAtCgroups() {
@@ -153,11 +158,12 @@ class Describer {
       Add(outsider->pid, refusal::CgroupElsewhere(state_.id, outsider->pid, outsider->path));
     }
     if (!has_own) Add(0, refusal::NoCgroup(state_));
-    const SavedContainer& saved = description_.saved;
     const bool own_v2 = std::any_of(places.begin(), places.end(), [](const CgroupPlace& place) {
       return place.v2() && place.own;
     });
-    if (saved.own_cgroups && !saved.users.empty() && !saved.own_pids && !own_v2) {
+    const bool pids_end_with_init =
+        description_.saved.own_pids && !Joins(description_.saved, "pid");
+    if (CriuMakesCgroupNamespace() && !pids_end_with_init && !own_v2) {
       Add(0, refusal::CgroupNamespaceWithoutPids(state_));
     }
     return {};

@@ -112,6 +112,18 @@ Error BesideUserNamespace(const RuntimeState& state, std::string_view type) {
               "without a user namespace"};
 }
 
+Error ConnectionBesideUserNamespace(std::string_view id, std::string_view local,
+                                    std::string_view peer) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "CONTAINER_NAMESPACE",
+          .message = fmt::format("container '{}' has a connection from {} to {}, but its network "
+                                 "namespace does not belong to its user namespace",
+                                 id, local, peer),
+          .hint =
+              "root of the user namespace may restore no connections in there (Linux: "
+              "TCP_REPAIR): have it closed first"};
+}
+
 Error NetworkOfUsersByCriu(std::string_view id) {
   return {.code = Code::kFailedPrecondition,
           .reason = "CONTAINER_NAMESPACE",

@@ -27,6 +27,9 @@ Error LinkRemapUnsupported(const RuntimeState& state);
 Error NamespaceUnsupported(const RuntimeState& state, std::string_view type, bool joined);
 // Joined by a path, beside a user namespace.
 Error BesideUserNamespace(const RuntimeState& state, std::string_view type);
+// It has joined its network by a path, beside a user namespace. Addresses as OpenSocket has them.
+Error ConnectionBesideUserNamespace(std::string_view id, std::string_view local,
+                                    std::string_view peer);
 // Its network is to be saved by CRIU.
 Error NetworkOfUsersByCriu(std::string_view id);
 // CRIU cannot make its cgroup namespace.

@@ -145,6 +145,16 @@ Result<SavedContainer> SavedContainerFromJson(const json& object) {
   return container;
 }
 
+bool Joins(const SavedContainer& container, std::string_view type) {
+  const auto& joined = container.joined;
+  return std::any_of(joined.begin(), joined.end(),
+                     [&](const JoinedNamespace& one) { return one.type == type; });
+}
+
+bool CriuRunsIn(const SavedContainer& container, const JoinedNamespace& joined) {
+  return !container.users.empty() && (joined.type == "ipc" || joined.type == "uts");
+}
+
 std::vector<std::string> ExternalForDump(const SavedContainer& container) {
   std::vector<std::string> external;
   for (const SavedMount& mount : container.mounts) {

@@ -88,6 +88,13 @@ Result<SavedContainer> SavedContainerFromJson(const nlohmann::json& object);
 std::vector<std::string> ExternalForDump(const SavedContainer& container);
 std::vector<std::string> ExternalForRestore(const SavedContainer& container);
 
+// Whether it had joined one of this type by a path.
+bool Joins(const SavedContainer& container, std::string_view type);
+
+// A namespace that does not belong to the container's own user namespace, in which nobody could
+// enter it: CRIU, which sees to all others, has to run in it.
+bool CriuRunsIn(const SavedContainer& container, const JoinedNamespace& joined);
+
 // What runc, crun and podman call joined namespaces in their images.
 inline constexpr const char* kNetworkKey = "extRootNetNS";
 inline constexpr const char* kPidKey = "extRootPidNS";

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tests/integration/support/oci_fixture.h"
+#include "tests/integration/support/oci_users.h"
 
 namespace crd::testing {
 namespace {
@@ -57,12 +58,7 @@ TEST_P(OciNamespaces, OfTheHostAreTheHosts) {
   ASSERT_TRUE(container_->Run([](nlohmann::json& config) {
     config["linux"]["namespaces"] = {{{"type", "mount"}}};
     config.erase("hostname");
-    // A sysfs needs a network namespace of its own.
-    auto& mounts = config["mounts"];
-    for (std::size_t i = mounts.size(); i-- > 0;) {
-      if (mounts[i]["destination"].get<std::string>().starts_with("/sys")) mounts.erase(i);
-    }
-    config["linux"]["maskedPaths"] = {"/proc/keys"};
+    LeaveOutSys(config);
   }));
   const pid_t before = container_->Pid();
   ThereAndBack();
@@ -125,6 +121,51 @@ TEST_P(OciJoined, AreJoinedAgain) {
   }
   const Outcome exec = container_->Runtime({"exec", container_->id(), "/bin/cat", "/data/count"});
   EXPECT_EQ(exec.exit, 0) << ::testing::PrintToString(exec);
+}
+
+// None of them belongs to the container's user namespace, in which nobody may enter them.
+TEST_P(OciJoined, AreJoinedAgainBesideAUserNamespace) {
+  MakePod();
+  ChownToUsersRoot(reaper_, *container_);
+  fs::permissions(dir_.path(), fs::perms::owner_all | fs::perms::others_exec);
+  const std::vector<Kind> kinds = {
+      {"ipc", "ipc"}, {"uts", "uts"}, {"network", "net"}, {"cgroup", "cgroup"}};
+  ASSERT_TRUE(container_->Run([&](nlohmann::json& config) {
+    for (const Kind& kind : kinds) SetNamespace(config, kind.oci, PathOf(kind.proc));
+    MapUsers(config);
+    config.erase("hostname");
+    LeaveOutSys(config);
+  }));
+  for (int round = 0; round < 2; ++round) {
+    ThereAndBack();
+    EXPECT_TRUE(pod_->Runs());
+    EXPECT_TRUE(container_->Counts());
+    EXPECT_EQ(container_->Status(), "running");
+    for (const Kind& kind : kinds) {
+      EXPECT_EQ(Of(container_->Pid(), kind.proc), Of(pause_, kind.proc)) << kind.oci;
+    }
+    for (const char* kind : {"user", "pid", "mnt"}) {
+      EXPECT_NE(Of(container_->Pid(), kind), Of(pause_, kind)) << kind;
+    }
+  }
+}
+
+TEST_P(OciJoined, OfPidsAreRefusedBesideAUserNamespace) {
+  MakePod();
+  ChownToUsersRoot(reaper_, *container_);
+  fs::permissions(dir_.path(), fs::perms::owner_all | fs::perms::others_exec);
+  ASSERT_TRUE(container_->Run([&](nlohmann::json& config) {
+    SetNamespace(config, "pid", PathOf("pid"));
+    MapUsers(config);
+    // Nor may anybody mount a proc of these pids.
+    config["mounts"][0] = {
+        {"destination", "/proc"}, {"type", "bind"}, {"source", "/proc"}, {"options", {"rbind"}}};
+    config["linux"]["maskedPaths"] = nlohmann::json::array();
+    config["linux"]["readonlyPaths"] = nlohmann::json::array();
+  }));
+  EXPECT_TRUE(Refused(crctl_(With({"checkpoint", container_->id()})),
+                      "has a user namespace, and a pid namespace that it joined by a path"));
+  EXPECT_TRUE(container_->Counts());
 }
 
 TEST_P(OciJoined, MustStillBeThere) {

@@ -42,13 +42,14 @@ class OciNetwork : public BridgedNetwork, public ::testing::WithParamInterface<F
     Wire(container_->Pid());
   }
   // In a namespace that somebody has made for it.
-  void RunJoined() {
+  void RunJoined(const OciContainer::Change& change = nullptr) {
     name_ = container_->id();
     joined_ = "/run/netns/" + name_;
     ASSERT_EQ(RunProgram(reaper_, {"ip", "netns", "add", name_}).exit, 0);
     ASSERT_TRUE(container_->Run([&](nlohmann::json& config) {
       Echo(config);
       SetNamespace(config, "network", joined_);
+      if (change) change(config);
     }));
     Wire(container_->Pid());
   }
@@ -175,6 +176,44 @@ TEST_P(OciNetwork, GetsItsInterfacesBackWithItsUserNamespace) {
                   .exit,
               0);
     EXPECT_THAT(Ip("link show eth0", netns).out, HasSubstr("mtu 1300"));
+  }
+}
+
+// Which does not belong to the user namespace.
+TEST_P(OciNetwork, GetsTheNamespaceThatItJoinedBackBesideAUserNamespace) {
+  ChownToUsersRoot(reaper_, *container_);
+  RunJoined([](nlohmann::json& config) {
+    MapUsers(config);
+    LeaveOutSys(config);
+  });
+  {
+    const auto client = ConnectFromPeer(kPort, kAddress4);
+    client->Say("before");
+    EXPECT_EQ(client->Hear(6), "before");
+    EXPECT_TRUE(Refused(
+        crctl_({"checkpoint", container_->id(), "--root", container_->root(), "--tcp-established"}),
+        "does not belong to its user namespace"));
+    client->Say("again");
+    EXPECT_EQ(client->Hear(5), "again");
+  }
+  for (const bool kept : {true, false}) {
+    SCOPED_TRACE(kept);
+    // Until the last connection has gone for good.
+    ASSERT_TRUE(WaitUntil([&] {
+      return crctl_({"check", container_->id(), "--root", container_->root()}).exit == 0;
+    }));
+    const std::string checkpoint = CheckpointedContainer();
+    if (!kept) {
+      ASSERT_EQ(RunProgram(reaper_, {"ip", "netns", "delete", name_}).exit, 0);
+      AwaitDismantled();
+    }
+    EXPECT_EQ(crctl_({"check", checkpoint}).exit, 0);
+    Restored(checkpoint, {"--tcp-established"});
+    EXPECT_EQ(container_->Status(), "running");
+    EXPECT_EQ(InodeOf(joined_), InodeOf(NetnsOf(container_->Pid())));
+    EXPECT_THAT(Ip("-o link show vc0").out, HasSubstr("master br0"));
+    EXPECT_THAT(LocksIn(joined_), IsEmpty());
+    EXPECT_TRUE(ConnectFromPeer(kPort, kAddress4)->connected());
   }
 }
 

@@ -251,16 +251,6 @@ TEST_P(OciUsers, AreRefusedBesideACgroupNamespaceThatCriuCannotMake) {
   ExpectRefused("in which user or group 65534 does not exist");
 }
 
-TEST_P(OciUsers, AreRefusedBesideWhatTheyHaveJoined) {
-  const Process pod(reaper_, Launch{.argv = {"unshare", "--ipc", "sleep", "1000"}});
-  const std::string ipc = "/proc/" + std::to_string(pod.pid()) + "/ns/ipc";
-  const auto of = [](const std::string& path) { return fs::read_symlink(path).string(); };
-  ASSERT_TRUE(WaitUntil([&] { return of(ipc) != of("/proc/self/ns/ipc"); }));
-  ASSERT_TRUE(
-      container_->Run(Mapped([&](nlohmann::json& config) { SetNamespace(config, "ipc", ipc); })));
-  ExpectRefused("and a ipc namespace that it joined by a path");
-}
-
 INSTANTIATE_TEST_SUITE_P(Runtimes, OciUsers, EveryRuntime(), NameOfRuntime);
 
 }  // namespace

@@ -242,6 +242,14 @@ void SetNamespace(json& config, const std::string& type, const std::string& path
   namespaces.push_back(wanted);
 }
 
+void LeaveOutSys(json& config) {
+  json& mounts = config["mounts"];
+  for (std::size_t i = mounts.size(); i-- > 0;) {
+    if (mounts[i]["destination"].get<std::string>().starts_with("/sys")) mounts.erase(i);
+  }
+  config["linux"]["maskedPaths"] = {"/proc/keys"};
+}
+
 std::vector<std::string> MountsOf(pid_t pid) {
   std::vector<std::string> mounts;
   std::istringstream lines(Slurp("/proc/" + std::to_string(pid) + "/mountinfo"));

@@ -81,6 +81,9 @@ class OciContainer {
 // Gives a config.json's container a namespace of its own, or lets it join one.
 void SetNamespace(nlohmann::json& config, const std::string& type, const std::string& path = "");
 
+// Takes its sysfs away, which needs a network namespace of its own.
+void LeaveOutSys(nlohmann::json& config);
+
 // Mountpoint and flags of each mount of a process, sorted.
 std::vector<std::string> MountsOf(pid_t pid);
 // The limits of a process's cgroups that tests set, of every hierarchy: "pids.max 77".
