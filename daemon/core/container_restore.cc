@@ -89,19 +89,6 @@ Result<void> Move(const std::vector<pid_t>& pids, const std::string& directory) 
   return {};
 }
 
-// CRIU opens most images when it is in the user namespace already, and one of them before it is
-// anybody in there (4.2: cr-restore.c, prepare_timens). It has the directory open; to anybody else
-// those above it stay closed.
-Result<void> OpenToOthers(FdRef images) {
-  if (::fchmod(images.get(), 0711) != 0) return Error::Errno("let a user namespace see the images");
-  for (const std::string& name : TRY(ListDirectory(images))) {
-    if (::fchmodat(images.get(), name.c_str(), 0644, 0) != 0) {
-      return Error::Errno("let a user namespace read image '{}'", name);
-    }
-  }
-  return {};
-}
-
 Result<bool> LaysLayerDown(const runtime::SavedContainer& container, LayerUse use, bool elsewhere) {
   if (use == LayerUse::kLayDown && !container.layer) return errors::RootfsDiffMissing(container.id);
   return use == LayerUse::kLayDown ||
@@ -241,7 +228,6 @@ Result<void> ContainerRestore::ApplyTo(criu::RestoreRequest& request) {
   if (cgroup_yard_) request.cgroup_yard = cgroup_yard_->path();
   if (mounts_) request.images = mounts_->images();
   if (!container_.users.empty()) {
-    TRY(OpenToOthers(request.images));
     entered_.push_back(TRY(runtime::ShowMountSources(container_.id, container_.mounts)));
   }
   for (const UniqueFd& one : entered_) request.namespaces.push_back(one.ref());

@@ -23,6 +23,19 @@ Result<void> RemoveUnfinished(FdRef staging, const std::string& name, FdRef dire
   return RemoveTreeAt(staging, name);
 }
 
+// CRIU opens most images when it is in the container's user namespace already, and one of them
+// before it is anybody in there (4.2: cr-restore.c, prepare_timens). It has the directory open; to
+// anybody else those above it stay closed.
+Result<void> OpenToUserNamespaces(FdRef images) {
+  if (::fchmod(images.get(), 0711) != 0) return Error::Errno("let a user namespace see the images");
+  for (const std::string& name : TRY(ListDirectory(images))) {
+    if (::fchmodat(images.get(), name.c_str(), 0644, 0) != 0) {
+      return Error::Errno("let a user namespace read image '{}'", name);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ImageStore>> ImageStore::Open(const std::string& state_directory) {
@@ -72,6 +85,9 @@ Result<std::vector<ManifestFile>> StagedCheckpoint::Survey(
 }
 
 Result<void> StagedCheckpoint::Commit(const CheckpointId& id, const Manifest& manifest) {
+  if (manifest.container && !manifest.container->users.empty()) {
+    TRY(OpenToUserNamespaces(images()));
+  }
   const UniqueFd written = TRY(CreateFileAt(work(), kManifest, Serialize(manifest)));
   if (::renameat2(staging_.get(), name_.c_str(), checkpoints_.get(), id.str().c_str(),
                   RENAME_NOREPLACE) != 0) {

@@ -11,10 +11,9 @@ namespace crd::runtime {
 namespace {
 
 // File systems that CRIU makes anew with what is in them (4.2, filesystems.c).
-constexpr std::array<std::string_view, 6> kRemade = {"proc",   "sysfs",  "tmpfs",
-                                                     "devpts", "mqueue", "cgroup2"};
+constexpr std::array<std::string_view, 5> kRemade = {"proc", "sysfs", "tmpfs", "devpts", "mqueue"};
 // Of these another instance shows the same.
-constexpr std::array<std::string_view, 4> kSameEverywhere = {"proc", "sysfs", "mqueue", "cgroup2"};
+constexpr std::array<std::string_view, 3> kSameEverywhere = {"proc", "sysfs", "mqueue"};
 
 template <typename List>
 bool Contains(const List& list, std::string_view item) {
@@ -62,9 +61,11 @@ bool HasOwn(const Bundle& bundle, std::string_view type) {
 bool IsExternal(const Bundle& bundle, const MountEntry& mount,
                 const std::vector<MountEntry>& host) {
   if (FindBind(bundle, mount.mountpoint) != nullptr) return true;
+  // What is mounted in a cgroup namespace shows its roots, and root in a user namespace may mount
+  // none of another's.
+  if (mount.type == "cgroup") return !HasOwn(bundle, "cgroup");
+  if (mount.type == "cgroup2") return !HasOwn(bundle, "cgroup") && !bundle.users.empty();
   if (!Contains(kRemade, mount.type)) return true;
-  // Root in a user namespace may mount none of a cgroup namespace that is not its own.
-  if (mount.type == "cgroup2" && !bundle.users.empty() && !HasOwn(bundle, "cgroup")) return true;
   // A tmpfs or devpts of the host's, bound into the container.
   return !Contains(kSameEverywhere, mount.type) && IsOfHost(mount, host);
 }

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "tests/integration/support/oci_fixture.h"
+#include "tests/integration/support/oci_users.h"
 
 namespace crd::testing {
 namespace {
@@ -22,8 +23,10 @@ class OciInterchangeTest : public OciFixture {
     crd_.Stop();
     ASSERT_TRUE(crd_.Start({.environment = {"PATH=" + programs_ + ":" + Path()}}));
     // A host's file as output is nothing that runtimes know how to restore.
-    ASSERT_TRUE(container_->Run({}, "/dev/null"));
+    ASSERT_TRUE(container_->Run(Change(), "/dev/null"));
   }
+  // To the container's usual config.json.
+  virtual OciContainer::Change Change() { return {}; }
 
   std::string Criu() { return api_->Info()->criu_path(); }
   Outcome CheckpointedByRuntime(Crctl::Words options = {}) {
@@ -91,6 +94,42 @@ TEST_P(OciInterchangeTest, AnImportWantsTheBundleAndAnIdThatIsFree) {
   EXPECT_TRUE(container_->Counts());
 }
 
+// With a user namespace, and what comes with it.
+class OciUsersInterchangeTest : public OciInterchangeTest {
+ protected:
+  OciContainer::Change Change() override {
+    ChownToUsersRoot(reaper_, *container_);
+    fs::permissions(dir_.path(), fs::perms::owner_all | fs::perms::others_exec);
+    return [](nlohmann::json& config) {
+      MapUsers(config);
+      MapNobody(config);
+      SetNamespace(config, "cgroup");
+    };
+  }
+};
+
+TEST_P(OciUsersInterchangeTest, CrdRestoresWhatTheRuntimeHasCheckpointed) {
+  const Outcome dumped = CheckpointedByRuntime();
+  ASSERT_EQ(dumped.exit, 0) << ::testing::PrintToString(dumped) << Slurp(dir_ / "dump.log");
+  const Outcome made = Import();
+  ASSERT_EQ(made.exit, 0) << ::testing::PrintToString(made) << crd_.Log();
+  Restored(made.Line());
+  EXPECT_EQ(container_->Status(), "running");
+  EXPECT_TRUE(container_->Counts());
+  EXPECT_EQ(container_->Runtime({"exec", container_->id(), "/bin/true"}).exit, 0);
+}
+
+TEST_P(OciUsersInterchangeTest, TheRuntimeRestoresWhatCrdHasCheckpointed) {
+  const std::string checkpoint = CheckpointedContainer();
+  ASSERT_EQ(container_->Runtime({"delete", container_->id()}).exit, 0);
+  const Outcome restored = RestoredByRuntime(ImagesOf(checkpoint));
+  ASSERT_EQ(restored.exit, 0) << ::testing::PrintToString(restored) << Slurp(dir_ / "restore.log");
+  EXPECT_EQ(container_->Status(), "running");
+  EXPECT_TRUE(container_->Counts());
+}
+
+INSTANTIATE_TEST_SUITE_P(Runtimes, OciUsersInterchangeTest,
+                         ::testing::Values(Flavour::kRunc, Flavour::kCrun), NameOfRuntime);
 INSTANTIATE_TEST_SUITE_P(Runtimes, OciInterchangeTest,
                          ::testing::Values(Flavour::kRunc, Flavour::kCrun), NameOfRuntime);
 

@@ -107,6 +107,21 @@ TEST_F(MountPlanTest, TakesCgroups2OfAUserNamespaceFromTheHost) {
   EXPECT_EQ(Find(with, "/mine").source, "/cgroups/web");
 }
 
+TEST_F(MountPlanTest, LeavesCgroupsOfANamespaceOfItsOwnToCriu) {
+  container_.push_back({.id = 901, .device = 77, .mountpoint = "/mine", .type = "cgroup2"});
+  bundle_.users = {.users = {{0, 100000, 10}}, .groups = {{0, 100000, 10}}};
+  bundle_.namespaces.push_back({.type = "cgroup", .path = ""});
+  ASSERT_OK_AND_ASSIGN(const auto mounts, Plan());
+  EXPECT_EQ(Find(mounts, "/mine").key, "");
+  EXPECT_EQ(Find(mounts, "/sys/fs/cgroup/freezer").key, "");
+  bundle_.namespaces.back().path = "/proc/1/ns/cgroup";
+  host_.push_back(
+      {.id = 900, .device = 77, .root = "/", .mountpoint = "/cgroups", .type = "cgroup2"});
+  ASSERT_OK_AND_ASSIGN(const auto joined, Plan());
+  EXPECT_EQ(Find(joined, "/mine").source, "/cgroups");
+  EXPECT_EQ(Find(joined, "/sys/fs/cgroup/freezer").source, "/sys/fs/cgroup/freezer/web");
+}
+
 TEST_F(MountPlanTest, TakesATmpfsOfTheHostFromThere) {
   host_.push_back({.id = 900, .device = 77, .root = "/", .mountpoint = "/run", .type = "tmpfs"});
   container_.push_back({.id = 901,
