@@ -73,13 +73,15 @@ class OciJoined : public OciNamespaces {
  protected:
   // A process in namespaces of its own that lives on, as the pause container of a pod.
   void MakePod() {
+    // Its loopback is up as a pod's is: CRIU needs it where it runs, unless it has been told of the
+    // kernel (kernel_cache.h), which crd shares with those of other tests.
     // In the root cgroups: a container's must be beneath those of the namespace that it joins. The
     // first process in its pid namespace reaps what comes to it.
     const std::string script =
         "for d in /sys/fs/cgroup /sys/fs/cgroup/*; do "
         "[ ! -e $d/cgroup.procs ] || echo $$ >$d/cgroup.procs; done; "
         "exec unshare --ipc --uts --net --cgroup --pid --fork --kill-child "
-        "sh -c 'while :; do sleep 1; done'";
+        "sh -c 'ip link set lo up; while :; do sleep 1; done'";
     pod_ = std::make_unique<Process>(reaper_, Launch{.argv = {"sh", "-c", script}});
     // The child is the one that is in the pid namespace.
     const std::string children = "/proc/" + std::to_string(pod_->pid()) + "/task/" +
