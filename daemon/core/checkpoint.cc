@@ -100,7 +100,8 @@ Result<void> Checkpointing::Prepare() {
   if (!preflight_->obstacles.empty()) return errors::CannotBeDumped(preflight_->obstacles);
   target_.emplace(TRY(OpenTarget(parts_, preflight_->tree.root())));
   if (inspected.container) {
-    dump_.emplace(TRY(ContainerDump::Prepare(*std::move(inspected.container), inspected.streams)));
+    dump_.emplace(TRY(ContainerDump::Prepare(preflight_->tree.root().pid,
+                                             *std::move(inspected.container), inspected.streams)));
   }
   std::vector<pid_t> pids;
   for (const TreeProcess& process : preflight_->tree.processes()) pids.push_back(process.pid);
@@ -251,6 +252,7 @@ Result<void> Checkpointing::Commit() {
   if (dump_) {
     TRY(dump_->WriteStreams(staged_->images()));
     manifest.container = dump_->container();
+    manifest.scope = dump_->scope();
   }
   TRY(network_->DescribeIn(manifest, checkpoint_));
   manifest.files = TRY(staged_->Survey(TRY(follower_->Finish())));

@@ -11,6 +11,7 @@
 #include "daemon/base/log.h"
 #include "daemon/core/container_mounts.h"
 #include "daemon/runtime/nested_cgroups.h"
+#include "daemon/runtime/runtime_state.h"
 #include "daemon/runtime/tmpfs.h"
 
 namespace crd {
@@ -35,12 +36,24 @@ Result<UniqueFd> OpenNamespace(pid_t pid, const std::string& type) {
   return opened;
 }
 
+// Without it the container can be restored as long as its cgroups are there.
+std::optional<systemd::Scope> ReadScope(pid_t init, const runtime::SavedContainer& container) {
+  if (!runtime::CgroupsAreManaged(container)) return std::nullopt;
+  auto found = systemd::FindScope(init);
+  if (found.ok()) return *std::move(found);
+  spdlog::warn("container '{}': {}; once systemd has removed its cgroups, it cannot be restored",
+               container.id, found.error().message);
+  return std::nullopt;
+}
+
 }  // namespace
 
-Result<ContainerDump> ContainerDump::Prepare(runtime::SavedContainer container,
+Result<ContainerDump> ContainerDump::Prepare(pid_t init, runtime::SavedContainer container,
                                              std::vector<std::string> streams) {
   runtime::Freezer freezer = TRY(runtime::Freezer::Of(container.cgroups));
-  return ContainerDump(std::move(container), std::move(streams), std::move(freezer));
+  ContainerDump dump(std::move(container), std::move(streams), std::move(freezer));
+  dump.scope_ = ReadScope(init, dump.container_);
+  return dump;
 }
 
 Result<void> ContainerDump::OpenRootfs(pid_t init, const std::string& base,

@@ -10,6 +10,7 @@
 #include "daemon/runtime/freezer.h"
 #include "daemon/runtime/rootfs_diff.h"
 #include "daemon/runtime/saved_container.h"
+#include "systemd/scope.h"
 
 namespace crd {
 
@@ -18,7 +19,7 @@ namespace crd {
 class ContainerDump {
  public:
   // `streams`: where descriptors 0, 1 and 2 of its init lead.
-  static Result<ContainerDump> Prepare(runtime::SavedContainer container,
+  static Result<ContainerDump> Prepare(pid_t init, runtime::SavedContainer container,
                                        std::vector<std::string> streams);
 
   // Finds what tells what changed in its root, for SaveRootfs(). Fails as runtime::RootfsDiff does.
@@ -48,6 +49,8 @@ class ContainerDump {
   [[nodiscard]] Result<void> WriteStreams(FdRef images) const;
 
   [[nodiscard]] const runtime::SavedContainer& container() const { return container_; }
+  // That systemd has made for it.
+  [[nodiscard]] const std::optional<systemd::Scope>& scope() const { return scope_; }
 
  private:
   ContainerDump(runtime::SavedContainer container, std::vector<std::string> streams,
@@ -60,6 +63,7 @@ class ContainerDump {
   std::vector<std::string> streams_;
   runtime::Freezer freezer_;
   std::vector<UniqueFd> entered_;  // namespaces, by CRIU
+  std::optional<systemd::Scope> scope_;
   std::optional<runtime::RootfsDiff> rootfs_;
   std::chrono::microseconds freezing_{0};
 };

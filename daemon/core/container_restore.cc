@@ -30,16 +30,7 @@ namespace crd {
 namespace {
 
 constexpr auto kKillPatience = std::chrono::seconds(30);
-
-// systemd makes a unit's cgroup, and knows of none that somebody else makes in its place.
-bool CgroupsAreSystemds(const runtime::SavedContainer& container) {
-  for (const auto& [name, text] : container.state_files) {
-    if (name == "config.json") continue;
-    const auto managed = runtime::CgroupsAreManaged(container.kind, text);
-    if (managed.ok() && *managed) return true;
-  }
-  return false;
-}
+constexpr auto kScopePatience = std::chrono::seconds(25);
 
 Result<void> CheckEmpty(const runtime::SavedContainer& container, const std::string& directory) {
   auto procs = ReadFile(directory + "/cgroup.procs");
@@ -54,11 +45,12 @@ Result<void> CheckEmpty(const runtime::SavedContainer& container, const std::str
   return {};
 }
 
+// systemd makes a unit's cgroup, and knows of none that somebody else makes in its place.
 Result<void> CheckCgroup(const runtime::SavedContainer& container,
-                         const runtime::CgroupPlace& place) {
+                         const runtime::CgroupPlace& place, bool has_scope) {
   auto empty = CheckEmpty(container, place.directory);
   if (!empty.ok() && empty.error().code == Code::kNotFound) {
-    if (!CgroupsAreSystemds(container)) return {};
+    if (has_scope || !runtime::CgroupsAreManaged(container)) return {};
     return runtime::refusal::CgroupGone(container.id, place.directory);
   }
   TRY(std::move(empty));
@@ -97,9 +89,10 @@ Result<bool> LaysLayerDown(const runtime::SavedContainer& container, LayerUse us
 
 }  // namespace
 
-Result<ContainerRestore> ContainerRestore::Open(runtime::SavedContainer container,
+Result<ContainerRestore> ContainerRestore::Open(const Manifest& manifest,
                                                 const ContainerChoice& choice,
                                                 const std::string& name) {
+  runtime::SavedContainer container = *manifest.container;
   using Use = runtime::RuntimeRecord::Use;
   const bool renamed = !name.empty() && name != container.id;
   const bool moved = !choice.bundle.empty() || !choice.cgroup_parent.empty();
@@ -112,11 +105,12 @@ Result<ContainerRestore> ContainerRestore::Open(runtime::SavedContainer containe
   runtime::RuntimeRecord record = TRY(runtime::RuntimeRecord::Open(
       container, renamed ? Use::kNewName : (moved ? Use::kMoved : Use::kAsItIs)));
   for (const runtime::CgroupPlace& place : container.cgroups) {
-    if (place.own) TRY(CheckCgroup(container, place));
+    if (place.own) TRY(CheckCgroup(container, place, manifest.scope.has_value()));
   }
   const bool lays_down =
       TRY(LaysLayerDown(container, choice.layer, container.bundle != old_bundle));
   ContainerRestore restore(std::move(container), std::move(old_cgroups), std::move(record));
+  restore.scope_ = manifest.scope;
   restore.renamed_ = renamed;
   restore.lays_layer_down_ = lays_down;
   TRY(restore.OpenNamespaces());
@@ -170,9 +164,20 @@ Error ContainerRestore::Explained(Error error) const {
   return error;
 }
 
+Result<void> ContainerRestore::MakeCgroups(Children& children) {
+  made_cgroups_.emplace(container_.cgroups);
+  if (scope_ && !made_cgroups_->all_there()) {
+    auto held = systemd::HeldScope::Start(*scope_, children, SteadyClock::now() + kScopePatience);
+    if (!held.ok()) return errors::ScopeUnusable(container_.id, scope_->name, held.error());
+    held_scope_.emplace(*std::move(held));
+  }
+  return made_cgroups_->Make(container_.id, container_.cgroups,
+                             held_scope_ ? held_scope_->keeper() : 0);
+}
+
 Result<void> ContainerRestore::Prepare(FdRef images, const std::string& images_path,
-                                       const std::string& directory) {
-  made_cgroups_.emplace(TRY(runtime::MadeCgroups::Make(container_.id, container_.cgroups)));
+                                       const std::string& directory, Children& children) {
+  TRY(MakeCgroups(children));
   root_.emplace(TRY(runtime::ContainerRoot::Mount(container_, directory + "/root")));
   if (!TmpfsInImages(container_).empty()) {
     mounts_.emplace(
@@ -301,6 +306,8 @@ Result<void> ContainerRestore::Adopt(const ProcessIdentity& root, const Cgroup* 
   if (made_for_restore != nullptr && place != nullptr && !place->directory.empty()) {
     TRY(Move(TRY(made_for_restore->Pids()), place->directory));
   }
+  // The tree is in it now, and whatever it is to have within.
+  held_scope_.reset();
   TRY(PlaceInNested(root.pid, aside));
   TRY(record_.Name(root));
   return console_ ? console_->HandOver(children) : Result<void>();

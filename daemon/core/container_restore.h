@@ -12,6 +12,7 @@
 #include "daemon/base/result.h"
 #include "daemon/core/console.h"
 #include "daemon/core/container_mounts.h"
+#include "daemon/core/manifest.h"
 #include "daemon/core/requests.h"
 #include "daemon/criu/cgroup_yard.h"
 #include "daemon/criu/criu.h"
@@ -19,6 +20,7 @@
 #include "daemon/runtime/made_cgroups.h"
 #include "daemon/runtime/runtime_record.h"
 #include "daemon/runtime/saved_container.h"
+#include "systemd/scope.h"
 
 namespace crd {
 
@@ -27,11 +29,10 @@ namespace crd {
 // when it goes out of scope.
 class ContainerRestore {
  public:
-  // `name`: the runtime's id for it; empty: the one that it had. What is in the way, found without
-  // changing anything: ROOTFS_DIFF_MISSING, what runtime::Retarget() and RuntimeRecord::Open()
-  // refuse, CGROUP_GONE, CGROUP_BUSY, NAMESPACE_GONE.
-  static Result<ContainerRestore> Open(runtime::SavedContainer container,
-                                       const ContainerChoice& choice = {},
+  // Of a manifest that has a container. `name`: the runtime's id for it; empty: the one that it
+  // had. What is in the way, found without changing anything: ROOTFS_DIFF_MISSING, what
+  // runtime::Retarget() and RuntimeRecord::Open() refuse, CGROUP_GONE, CGROUP_BUSY, NAMESPACE_GONE.
+  static Result<ContainerRestore> Open(const Manifest& manifest, const ContainerChoice& choice = {},
                                        const std::string& name = "");
 
   // Where its runtime keeps its state; empty if none is kept in step.
@@ -50,8 +51,9 @@ class ContainerRestore {
 
   // Makes what CRIU is to find: cgroups that are not there, and in `directory` the root and mounts
   // besides. `images_path` is where `images` are. ROOTFS_GONE, MOUNT_SOURCE_GONE,
-  // MOUNTPOINT_UNUSABLE, CGROUP_UNUSABLE.
-  Result<void> Prepare(FdRef images, const std::string& images_path, const std::string& directory);
+  // MOUNTPOINT_UNUSABLE, SCOPE_UNUSABLE, CGROUP_UNUSABLE.
+  Result<void> Prepare(FdRef images, const std::string& images_path, const std::string& directory,
+                       Children& children);
 
   // Of one that has a console: where it goes, `own_log` if the caller does not say.
   // CONSOLE_SOCKET_UNUSABLE, CONSOLE_NOT_STDIO, NO_CONSOLE, LOG_UNUSABLE. Gives the log that it is
@@ -93,6 +95,7 @@ class ContainerRestore {
         old_cgroups_(std::move(old_cgroups)),
         record_(std::move(record)) {}
   Result<void> OpenNamespaces();
+  Result<void> MakeCgroups(Children& children);
   Result<void> PrepareCgroupNamespace(FdRef images, const std::string& directory);
   Result<void> RootCgroupNamespace(pid_t root);
   [[nodiscard]] Result<void> BringLoopbackUp(pid_t root) const;
@@ -107,8 +110,10 @@ class ContainerRestore {
   UniqueFd pids_;                  // that it had joined
   std::vector<UniqueFd> entered_;  // namespaces that CRIU is to run in
   std::optional<criu::CgroupYard> cgroup_yard_;
-  std::optional<PidFd> outside_;  // the half-made root, if it is not where crd would kill it
+  std::optional<PidFd> outside_;         // the half-made root, if it is not where crd would kill it
+  std::optional<systemd::Scope> scope_;  // that its cgroups are in
   std::optional<runtime::MadeCgroups> made_cgroups_;
+  std::optional<systemd::HeldScope> held_scope_;  // until the tree is in it
   std::optional<runtime::ContainerRoot> root_;
   std::optional<ContainerMounts> mounts_;
   std::optional<RestoreConsole> console_;

@@ -318,6 +318,16 @@ Error NetworkEmpty(const CheckpointId& id) {
           .hint = "leave --network out, or say none"};
 }
 
+Error ScopeUnusable(const std::string& container, const std::string& scope, const Error& why) {
+  return {.code = why.code,
+          .reason = "SCOPE_UNUSABLE",
+          .message = fmt::format("make systemd's scope '{}', which the cgroups of container '{}' "
+                                 "are in, again: {}",
+                                 scope, container, why.message),
+          .hint = fmt::format("`systemctl status {}` may tell more", scope),
+          .sys_errno = why.sys_errno};
+}
+
 Error NetworkOfUsers(const CheckpointId& id) {
   return {.code = Code::kFailedPrecondition,
           .reason = "NETWORK_OF_USERS",

@@ -72,6 +72,8 @@ Error TcpNotAllowed(const CheckpointId& id);
 Error NetworkNotItsOwn(const CheckpointId& id);
 // The same, for a container whose network namespace had nothing but loopback.
 Error NetworkEmpty(const CheckpointId& id);
+// What has gone with the container cannot be made again.
+Error ScopeUnusable(const std::string& container, const std::string& scope, const Error& why);
 Error NetworkOfUsers(const CheckpointId& id);
 Error NetworkChanged(pid_t pid);
 // It was saved by CRIU, or was not: the other one cannot be chosen.

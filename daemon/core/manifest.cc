@@ -3,6 +3,7 @@
 #include "daemon/core/digest.h"
 #include "daemon/core/json.h"
 #include "daemon/core/network_json.h"
+#include "daemon/core/scope_json.h"
 #include "daemon/runtime/layer.h"
 
 namespace crd {
@@ -145,6 +146,7 @@ std::string Serialize(const Manifest& manifest) {
                {"files", json::array()},
                {"remapped", json::array()}};
   if (manifest.container) body["container"] = runtime::ToJson(*manifest.container);
+  if (manifest.scope) body["scope"] = ToJson(*manifest.scope);
   for (const StdioLink& link : manifest.stdio) body["stdio"].push_back(StdioLinkToJson(link));
   for (const ManifestFile& file : manifest.files) {
     body["files"].push_back({{"name", file.name}, {"size", file.size}, {"digest", file.digest}});
@@ -181,6 +183,7 @@ Result<Manifest> ParseManifest(std::string_view text) {
     }
     manifest.container = TRY(runtime::SavedContainerFromJson(*container));
   }
+  if (body.contains("scope")) manifest.scope = TRY(ScopeFromJson(body["scope"]));
   manifest.files = TRY(Array<ManifestFile>(body, "files", FileFromJson));
   manifest.remapped = TRY(Array<RemappedFile>(body, "remapped", RemappedFileFromJson));
   manifest.external =

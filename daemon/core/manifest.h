@@ -13,6 +13,7 @@
 #include "daemon/core/records.h"
 #include "daemon/core/tree_network.h"
 #include "daemon/runtime/saved_container.h"
+#include "systemd/scope.h"
 
 namespace crd {
 
@@ -39,6 +40,7 @@ struct Manifest {
   std::vector<ManifestFile> files;  // by name
   std::vector<RemappedFile> remapped;
   std::optional<runtime::SavedContainer> container;
+  std::optional<systemd::Scope> scope;  // whose cgroups the container has
   std::optional<TreeNetwork> network;
   std::vector<OpenSocket> sockets;
 

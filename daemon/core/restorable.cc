@@ -40,7 +40,7 @@ Result<std::vector<Obstacle>> FindRestoreObstacles(const EngineParts& parts, Cla
     add(0, std::move(network).error());
   }
   if (const auto& container = stored->manifest.container) {
-    if (auto open = ContainerRestore::Open(*container); !open.ok()) {
+    if (auto open = ContainerRestore::Open(stored->manifest); !open.ok()) {
       add(0, std::move(open).error());
     }
     if (container->own_pids) return obstacles;

@@ -111,9 +111,9 @@ Result<void> Restoring::Prepare() {
   TRY(OpenImages());
   TRY(RestoreNetwork::CheckChoice(stored_->manifest, request_.network));
   endpoints_.emplace(parts_, stored_->manifest, checkpoint_, request_);
-  if (const auto& saved = stored_->manifest.container) {
+  if (stored_->manifest.container) {
     container_restore_.emplace(
-        TRY(ContainerRestore::Open(*saved, request_.container, request_.name)));
+        TRY(ContainerRestore::Open(stored_->manifest, request_.container, request_.name)));
     const std::string& state = container_restore_->state_path();
     if (!state.empty()) TRY(claim_.RuntimeContainer(state));
   }
@@ -196,7 +196,8 @@ Result<void> Restoring::PrepareRoot() {
                                          [this] { return operation_.CheckGoingOn(); }));
   }
   return container_restore_->Prepare(stored_->images.ref(),
-                                     parts_.images.Path(checkpoint_.id) + "/images", path_);
+                                     parts_.images.Path(checkpoint_.id) + "/images", path_,
+                                     parts_.children);
 }
 
 Result<void> Restoring::Restore() {

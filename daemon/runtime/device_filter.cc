@@ -123,8 +123,9 @@ std::vector<std::string> ReadDeviceFilters(const std::string& cgroup) {
 Result<void> SetDeviceFilters(const std::string& cgroup, const std::vector<std::string>& filters) {
   if (filters.empty()) return {};
   const UniqueFd directory = TRY(OpenDirectory(cgroup));
-  if (!TRY(Programs(directory.ref())).empty()) return {};
+  const std::vector<std::string> there = ReadDeviceFilters(cgroup);
   for (const std::string& text : filters) {
+    if (std::find(there.begin(), there.end(), text) != there.end()) continue;
     const UniqueFd program = TRY(Load(TRY(FromText(text))));
     bpf_attr attributes = NoAttributes();
     attributes.target_fd = static_cast<std::uint32_t>(directory.get());

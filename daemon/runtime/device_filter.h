@@ -17,8 +17,8 @@ namespace crd::runtime {
 // has none.
 std::vector<std::string> ReadDeviceFilters(const std::string& cgroup);
 
-// Makes a cgroup that has none have these, which the kernel verifies. kDataLoss for one that was
-// not shown, or is none.
+// Gives a cgroup those of these that it has not, which the kernel verifies. kDataLoss for one that
+// was not shown, or is none.
 Result<void> SetDeviceFilters(const std::string& cgroup, const std::vector<std::string>& filters);
 
 }  // namespace crd::runtime

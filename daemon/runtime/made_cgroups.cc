@@ -22,6 +22,20 @@ std::string RootOf(const CgroupPlace& place) {
   return place.directory.substr(0, place.directory.size() - place.path.size());
 }
 
+std::string ParentOf(const std::string& directory) {
+  return directory.substr(0, directory.rfind('/'));
+}
+
+// All directories from beneath the hierarchy's root to the place's own.
+std::vector<std::string> WayTo(const CgroupPlace& place) {
+  const std::string root = RootOf(place);
+  std::vector<std::string> way;
+  for (std::size_t slash = place.path.find('/', 1);; slash = place.path.find('/', slash + 1)) {
+    way.push_back(root + place.path.substr(0, slash));
+    if (slash == std::string::npos) return way;
+  }
+}
+
 // A cpuset of v1 begins without processors and memory, and takes no process then.
 void InheritCpus(const std::string& parent, const std::string& directory) {
   for (const char* name : {"/cpuset.cpus", "/cpuset.mems"}) {
@@ -76,23 +90,24 @@ Result<void> GiveTo(const NestedCgroup& nested, const std::string& directory) {
 }  // namespace
 
 Result<void> MadeCgroups::MakeOne(const std::string& directory, const CgroupPlace& place) {
-  const std::string parent = directory.substr(0, directory.rfind('/'));
-  if (place.v2()) EnableControllers(parent, place);
   if (::mkdir(directory.c_str(), 0755) != 0) {
     if (errno == EEXIST) return {};
     return Error::Errno("make '{}'", directory);
   }
   made_.push_back(directory);
-  if (place.Has("cpuset")) InheritCpus(parent, directory);
+  if (place.Has("cpuset")) InheritCpus(ParentOf(directory), directory);
   return {};
 }
 
-Result<void> MadeCgroups::MakePlace(const CgroupPlace& place) {
-  if (::access(place.directory.c_str(), F_OK) == 0) return {};
-  const std::string root = RootOf(place);
-  for (std::size_t slash = place.path.find('/', 1);; slash = place.path.find('/', slash + 1)) {
-    TRY(MakeOne(root + place.path.substr(0, slash), place));
-    if (slash == std::string::npos) break;
+Result<void> MadeCgroups::MakePlace(const CgroupPlace& place, pid_t keeper) {
+  if (gone_.count(place.directory) == 0) return {};
+  const std::vector<std::string> way = WayTo(place);
+  for (const std::string& directory : way) TRY(MakeOne(directory, place));
+  if (place.v2()) {
+    if (keeper != 0) {
+      TRY(WriteCgroupFile(place.directory + "/cgroup.procs", std::to_string(keeper)));
+    }
+    for (const std::string& directory : way) EnableControllers(ParentOf(directory), place);
   }
   return WriteLimits(place.directory, place.limits);
 }
@@ -106,7 +121,7 @@ Result<void> MadeCgroups::MakeNested(const CgroupPlace& place) {
     } else if (errno != EEXIST) {
       return Error::Errno("make '{}'", directory);
     }
-    if (place.Has("cpuset")) InheritCpus(directory.substr(0, directory.rfind('/')), directory);
+    if (place.Has("cpuset")) InheritCpus(ParentOf(directory), directory);
     // Those of cgroup2 come with its controllers, which are given once CRIU is out of the way.
     if (!place.v2()) TRY(WriteLimits(directory, nested.limits));
     TRY(GiveTo(nested, directory));
@@ -115,16 +130,25 @@ Result<void> MadeCgroups::MakeNested(const CgroupPlace& place) {
   return {};
 }
 
-Result<MadeCgroups> MadeCgroups::Make(std::string_view id, const std::vector<CgroupPlace>& places) {
-  MadeCgroups cgroups;
+MadeCgroups::MadeCgroups(const std::vector<CgroupPlace>& places) {
+  for (const CgroupPlace& place : places) {
+    if (place.own && ::access(place.directory.c_str(), F_OK) != 0) gone_.insert(place.directory);
+  }
+}
+
+Result<void> MadeCgroups::Make(std::string_view id, const std::vector<CgroupPlace>& places,
+                               pid_t keeper) {
   for (const CgroupPlace& place : places) {
     if (!place.own) continue;
-    auto made = cgroups.MakePlace(place);
-    if (made.ok()) made = SetDeviceFilters(place.directory, place.device_filters);
-    if (made.ok()) made = cgroups.MakeNested(place);
+    auto made = MakePlace(place, keeper);
+    // One that stayed may have been given others since.
+    const bool takes_filters =
+        gone_.count(place.directory) > 0 || ReadDeviceFilters(place.directory).empty();
+    if (made.ok() && takes_filters) made = SetDeviceFilters(place.directory, place.device_filters);
+    if (made.ok()) made = MakeNested(place);
     if (!made.ok()) return refusal::CgroupUnusable(id, place.directory, made.error());
   }
-  return cgroups;
+  return {};
 }
 
 MadeCgroups::~MadeCgroups() {

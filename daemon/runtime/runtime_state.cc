@@ -209,4 +209,13 @@ Result<bool> CgroupsAreManaged(Kind kind, std::string_view text) {
   return Flag(*TRY(Object(*config, "cgroups")), "Systemd");
 }
 
+bool CgroupsAreManaged(const SavedContainer& container) {
+  for (const auto& [name, text] : container.state_files) {
+    if (name == "config.json") continue;
+    const auto managed = CgroupsAreManaged(container.kind, text);
+    if (managed.ok() && *managed) return true;
+  }
+  return false;
+}
+
 }  // namespace crd::runtime

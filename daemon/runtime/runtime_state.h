@@ -7,6 +7,7 @@
 #include "daemon/base/result.h"
 #include "daemon/runtime/cgroups.h"
 #include "daemon/runtime/container.h"
+#include "daemon/runtime/saved_container.h"
 
 namespace crd::runtime {
 
@@ -38,5 +39,7 @@ Result<std::string> WithPlace(Kind kind, std::string_view text, const Place& pla
 
 // systemd made the container's cgroups, as a unit that ends with it.
 Result<bool> CgroupsAreManaged(Kind kind, std::string_view text);
+// The same, of what a checkpoint keeps of its state.
+bool CgroupsAreManaged(const SavedContainer& container);
 
 }  // namespace crd::runtime

@@ -115,6 +115,7 @@ json OciContainer::Config() const {
 std::vector<std::string> OciContainer::CommandLine(const std::vector<std::string>& words) const {
   std::vector<std::string> line = Wrapper(flavour_);
   line.push_back(runtime());
+  if (!slice_.empty()) line.emplace_back("--systemd-cgroup");
   line.emplace_back("--root");
   line.push_back(root());
   line.insert(line.end(), words.begin(), words.end());
@@ -140,6 +141,11 @@ bool OciContainer::RunWithConsole(const std::string& socket, const Change& chang
 bool OciContainer::RunAs(const Change& change, const std::vector<std::string>& options,
                          const Launch::Stream& output) {
   json config = Config();
+  if (!slice_.empty()) {
+    const std::size_t dash = id_.rfind('-');
+    config["linux"]["cgroupsPath"] =
+        slice_ + ":" + id_.substr(0, dash) + ":" + id_.substr(dash + 1);
+  }
   if (change) change(config);
   Spill(bundle() + "/config.json", config.dump());
   Spill(out(), "");

@@ -31,6 +31,10 @@ class OciContainer {
   OciContainer& operator=(const OciContainer&) = delete;
   ~OciContainer();
 
+  // Lets systemd make its cgroups, from now on: the scope crd-test-<number>.scope in this slice.
+  void LetSystemdMakeCgroups(const std::string& slice) { slice_ = slice; }
+  [[nodiscard]] std::string ScopeName() const { return id_ + ".scope"; }
+
   // Runs it detached, its output to `output` or else `out()`; true once it counts.
   [[nodiscard]] bool Run(const Change& change = {}, const std::string& output = "");
   // The same, its standard output and error a pipe.
@@ -76,6 +80,7 @@ class OciContainer {
   const std::string directory_;
   const Flavour flavour_;
   const std::string id_;
+  std::string slice_;  // of systemd's; empty: the runtime makes its cgroups itself
 };
 
 // Gives a config.json's container a namespace of its own, or lets it join one.
