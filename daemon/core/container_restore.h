@@ -8,19 +8,16 @@
 #include "daemon/base/cgroup.h"
 #include "daemon/base/going_on.h"
 #include "daemon/base/ids.h"
-#include "daemon/base/pid_fd.h"
 #include "daemon/base/result.h"
 #include "daemon/core/console.h"
 #include "daemon/core/container_mounts.h"
 #include "daemon/core/manifest.h"
 #include "daemon/core/requests.h"
-#include "daemon/criu/cgroup_yard.h"
+#include "daemon/core/restore_cgroups.h"
 #include "daemon/criu/criu.h"
 #include "daemon/runtime/container_root.h"
-#include "daemon/runtime/made_cgroups.h"
 #include "daemon/runtime/runtime_record.h"
 #include "daemon/runtime/saved_container.h"
-#include "systemd/scope.h"
 
 namespace crd {
 
@@ -61,9 +58,7 @@ class ContainerRestore {
   Result<std::string> OpenConsole(const CheckpointId& checkpoint, const RestoreRequest& request,
                                   std::string own_log);
 
-  // The container's own cgroup2, in which the whole restore is to take place; empty if it has none.
-  // Belongs to the runtime: it is emptied after a failure, and never removed.
-  [[nodiscard]] Result<std::optional<Cgroup>> OwnCgroup() const;
+  [[nodiscard]] Result<std::optional<Cgroup>> OwnCgroup() const { return cgroups_.Own(); }
 
   // The request must not outlive this.
   Result<void> ApplyTo(criu::RestoreRequest& request);
@@ -71,10 +66,8 @@ class ContainerRestore {
   // In kSetupNamespaces: `root` has its network namespace, with nothing in it, and makes its cgroup
   // namespace next.
   [[nodiscard]] Result<void> SetUpNamespaces(pid_t root);
-  // In kPostRestore: puts mounts right, moves the tree out of `made_for_restore` (null: it is where
-  // it belongs) into the cgroup2 that it had, and each process into the cgroup within that, tells
-  // the runtime and hands the console over. `aside`: see runtime::PlaceProcesses().
-  // CGROUP_UNUSABLE.
+  // In kPostRestore: puts mounts and cgroups right (RestoreCgroups::Adopt()), tells the runtime and
+  // hands the console over.
   [[nodiscard]] Result<void> Adopt(const ProcessIdentity& root, const Cgroup* made_for_restore,
                                    const std::string& aside, Children& children);
   // Says what became of the root with an error that the restore ends with.
@@ -82,38 +75,28 @@ class ContainerRestore {
   // Tells the runtime that nothing came of it, and ends what is not where the whole restore took
   // place.
   void Undo();
-  // What was made for it is its own now; cgroups that it has left are removed.
-  void Keep();
+  // What was made for it is its own now.
+  void Keep() { cgroups_.Keep(renamed_); }
 
   // The pid that a process of the images (`inner`) has now.
   [[nodiscard]] pid_t HostPid(pid_t root, pid_t inner) const;
 
  private:
-  ContainerRestore(runtime::SavedContainer container, std::vector<runtime::CgroupPlace> old_cgroups,
+  ContainerRestore(runtime::SavedContainer container, RestoreCgroups cgroups,
                    runtime::RuntimeRecord record)
       : container_(std::move(container)),
-        old_cgroups_(std::move(old_cgroups)),
+        cgroups_(std::move(cgroups)),
         record_(std::move(record)) {}
   Result<void> OpenNamespaces();
-  Result<void> MakeCgroups(Children& children);
-  Result<void> PrepareCgroupNamespace(FdRef images, const std::string& directory);
-  Result<void> RootCgroupNamespace(pid_t root);
-  [[nodiscard]] Result<void> BringLoopbackUp(pid_t root) const;
-  [[nodiscard]] Result<void> PlaceInNested(pid_t root, const std::string& aside) const;
 
-  runtime::SavedContainer container_;              // as it is to be
-  std::vector<runtime::CgroupPlace> old_cgroups_;  // where it was
-  bool renamed_ = false;                           // another container, beside the old one
+  runtime::SavedContainer container_;  // as it is to be
+  RestoreCgroups cgroups_;
+  bool renamed_ = false;  // another container, beside the old one
   bool lays_layer_down_ = false;
   bool laid_down_ = false;  // or a part of it
   runtime::RuntimeRecord record_;
   UniqueFd pids_;                  // that it had joined
   std::vector<UniqueFd> entered_;  // namespaces that CRIU is to run in
-  std::optional<criu::CgroupYard> cgroup_yard_;
-  std::optional<PidFd> outside_;         // the half-made root, if it is not where crd would kill it
-  std::optional<systemd::Scope> scope_;  // that its cgroups are in
-  std::optional<runtime::MadeCgroups> made_cgroups_;
-  std::optional<systemd::HeldScope> held_scope_;  // until the tree is in it
   std::optional<runtime::ContainerRoot> root_;
   std::optional<ContainerMounts> mounts_;
   std::optional<RestoreConsole> console_;

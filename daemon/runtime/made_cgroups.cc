@@ -36,6 +36,10 @@ std::vector<std::string> WayTo(const CgroupPlace& place) {
   }
 }
 
+bool HasDeviceFilters(const CgroupPlace& place) {
+  return place.v2() && !ReadDeviceFilters(place.directory).empty();
+}
+
 // A cpuset of v1 begins without processors and memory, and takes no process then.
 void InheritCpus(const std::string& parent, const std::string& directory) {
   for (const char* name : {"/cpuset.cpus", "/cpuset.mems"}) {
@@ -100,7 +104,6 @@ Result<void> MadeCgroups::MakeOne(const std::string& directory, const CgroupPlac
 }
 
 Result<void> MadeCgroups::MakePlace(const CgroupPlace& place, pid_t keeper) {
-  if (gone_.count(place.directory) == 0) return {};
   const std::vector<std::string> way = WayTo(place);
   for (const std::string& directory : way) TRY(MakeOne(directory, place));
   if (place.v2()) {
@@ -130,25 +133,21 @@ Result<void> MadeCgroups::MakeNested(const CgroupPlace& place) {
   return {};
 }
 
-MadeCgroups::MadeCgroups(const std::vector<CgroupPlace>& places) {
-  for (const CgroupPlace& place : places) {
-    if (place.own && ::access(place.directory.c_str(), F_OK) != 0) gone_.insert(place.directory);
-  }
-}
-
-Result<void> MadeCgroups::Make(std::string_view id, const std::vector<CgroupPlace>& places,
-                               pid_t keeper) {
+Result<MadeCgroups> MadeCgroups::Make(std::string_view id, const std::vector<CgroupPlace>& places,
+                                      pid_t keeper) {
+  MadeCgroups cgroups;
   for (const CgroupPlace& place : places) {
     if (!place.own) continue;
-    auto made = MakePlace(place, keeper);
-    // One that stayed may have been given others since.
-    const bool takes_filters =
-        gone_.count(place.directory) > 0 || ReadDeviceFilters(place.directory).empty();
-    if (made.ok() && takes_filters) made = SetDeviceFilters(place.directory, place.device_filters);
-    if (made.ok()) made = MakeNested(place);
+    // One that stayed may have been given other limits and filters since.
+    const bool stayed = keeper == 0 && ::access(place.directory.c_str(), F_OK) == 0;
+    auto made = stayed ? Result<void>() : cgroups.MakePlace(place, keeper);
+    if (made.ok() && !(stayed && HasDeviceFilters(place))) {
+      made = SetDeviceFilters(place.directory, place.device_filters);
+    }
+    if (made.ok()) made = cgroups.MakeNested(place);
     if (!made.ok()) return refusal::CgroupUnusable(id, place.directory, made.error());
   }
-  return {};
+  return cgroups;
 }
 
 MadeCgroups::~MadeCgroups() {

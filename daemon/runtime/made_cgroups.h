@@ -1,6 +1,5 @@
 #pragma once
 
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,16 +17,12 @@ namespace crd::runtime {
 // the innermost first, when this goes out of scope before Keep(). Belongs to one restore.
 class MadeCgroups {
  public:
-  // Looks which of `places` that are the container's own are there.
-  explicit MadeCgroups(const std::vector<CgroupPlace>& places);
-
-  [[nodiscard]] bool all_there() const { return gone_.empty(); }
-
-  // Makes those that were not (`places` as before), and the device filters of all. Where somebody
-  // else has made some of them meanwhile, `keeper` is a process that keeps them, or 0: it is moved
-  // into the container's own cgroup2, which could not be given controllers with a process above.
+  // Those of `places` that are the container's own, and their device filters. Where systemd has
+  // just made some of them `keeper` is a process that keeps these, else 0: it is moved into the
+  // container's own cgroup2, which could not be given controllers with a process above it.
   // CGROUP_UNUSABLE.
-  Result<void> Make(std::string_view id, const std::vector<CgroupPlace>& places, pid_t keeper = 0);
+  static Result<MadeCgroups> Make(std::string_view id, const std::vector<CgroupPlace>& places,
+                                  pid_t keeper);
 
   MadeCgroups(MadeCgroups&& other) noexcept = default;
   MadeCgroups& operator=(MadeCgroups&&) = delete;
@@ -39,11 +34,11 @@ class MadeCgroups {
   void Keep() { made_.clear(); }
 
  private:
+  MadeCgroups() = default;
   Result<void> MakePlace(const CgroupPlace& place, pid_t keeper);
   Result<void> MakeNested(const CgroupPlace& place);
   Result<void> MakeOne(const std::string& directory, const CgroupPlace& place);
 
-  std::set<std::string> gone_;
   std::vector<std::string> made_;
 };
 

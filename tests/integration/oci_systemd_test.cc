@@ -77,6 +77,9 @@ TEST_P(OciSystemd, GetTheirScopeBack) {
     EXPECT_EQ(CommandsIn(directory).count("cat"), 0U);
     EXPECT_EQ(CommandsIn(directory).count("sh"), 1U);
   }
+  // Systemd may not have noticed yet that the old one has nobody in it.
+  ThereAndBack();
+  EXPECT_TRUE(container_->Counts());
   EXPECT_EQ(container_->Runtime({"exec", container_->id(), "/bin/true"}).exit, 0);
   EXPECT_EQ(container_->Runtime({"kill", container_->id(), "KILL"}).exit, 0);
   EXPECT_TRUE(WaitUntil([&] { return !ScopeIsActive(); }));
