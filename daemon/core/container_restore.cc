@@ -39,8 +39,7 @@ Result<ContainerRestore> ContainerRestore::Open(const Manifest& manifest,
                                                   .cgroup_parent = choice.cgroup_parent}));
   runtime::RuntimeRecord record = TRY(runtime::RuntimeRecord::Open(
       container, renamed ? Use::kNewName : (moved ? Use::kMoved : Use::kAsItIs)));
-  RestoreCgroups cgroups =
-      TRY(RestoreCgroups::Open(container, manifest.container->cgroups, manifest.scope));
+  RestoreCgroups cgroups = TRY(RestoreCgroups::Open(container, manifest));
   const bool lays_down =
       TRY(LaysLayerDown(container, choice.layer, container.bundle != manifest.container->bundle));
   ContainerRestore restore(std::move(container), std::move(cgroups), std::move(record));

@@ -20,6 +20,7 @@
 #include "daemon/runtime/nested_cgroups.h"
 #include "daemon/runtime/refusals.h"
 #include "daemon/runtime/runtime_state.h"
+#include "daemon/runtime/scope_path.h"
 
 namespace crd {
 namespace {
@@ -71,15 +72,28 @@ Result<void> Move(const std::vector<pid_t>& pids, const std::string& directory) 
   return {};
 }
 
+// The scope that a container had, where it is to have it.
+std::optional<systemd::Scope> ScopeOf(const runtime::SavedContainer& container,
+                                      std::optional<systemd::Scope> scope) {
+  for (const runtime::CgroupPlace& place : container.cgroups) {
+    const auto path = place.own ? runtime::ParseScopePath(place.path) : std::nullopt;
+    if (!scope || !path) continue;
+    scope->name = path->scope;
+    for (systemd::ScopeProperty& property : scope->properties) {
+      if (property.name == "Slice") property.value = path->slice;
+    }
+    break;
+  }
+  return scope;
+}
+
 }  // namespace
 
-RestoreCgroups::RestoreCgroups(const runtime::SavedContainer& container,
-                               std::vector<runtime::CgroupPlace> old_places,
-                               std::optional<systemd::Scope> scope)
+RestoreCgroups::RestoreCgroups(const runtime::SavedContainer& container, const Manifest& manifest)
     : id_(container.id),
       places_(container.cgroups),
-      old_places_(std::move(old_places)),
-      scope_(std::move(scope)),
+      old_places_(manifest.container->cgroups),
+      scope_(ScopeOf(container, manifest.scope)),
       namespace_maker_(container.users.empty() ? Maker::kCrd : Maker::kCriu) {
   if (!container.own_cgroups || runtime::Joins(container, "cgroup")) {
     namespace_maker_ = Maker::kNobody;
@@ -87,12 +101,11 @@ RestoreCgroups::RestoreCgroups(const runtime::SavedContainer& container,
 }
 
 Result<RestoreCgroups> RestoreCgroups::Open(const runtime::SavedContainer& container,
-                                            std::vector<runtime::CgroupPlace> old_places,
-                                            std::optional<systemd::Scope> scope) {
+                                            const Manifest& manifest) {
   for (const runtime::CgroupPlace& place : container.cgroups) {
-    if (place.own) TRY(Check(container, place.directory, scope.has_value()));
+    if (place.own) TRY(Check(container, place.directory, manifest.scope.has_value()));
   }
-  return RestoreCgroups(container, std::move(old_places), std::move(scope));
+  return RestoreCgroups(container, manifest);
 }
 
 const runtime::CgroupPlace* RestoreCgroups::InV2() const {

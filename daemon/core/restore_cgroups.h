@@ -9,6 +9,7 @@
 #include "daemon/base/pid_fd.h"
 #include "daemon/base/result.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/core/manifest.h"
 #include "daemon/criu/cgroup_yard.h"
 #include "daemon/criu/criu.h"
 #include "daemon/runtime/made_cgroups.h"
@@ -22,11 +23,10 @@ namespace crd {
 // get where they were within. What was made goes with this unless it was kept.
 class RestoreCgroups {
  public:
-  // `container` as it is to be; `old_places`, where it was; `scope`, of systemd's, that they are
-  // in. CGROUP_GONE, CGROUP_BUSY. Changes nothing.
+  // `container` as it is to be, the manifest's own where it was. CGROUP_GONE, CGROUP_BUSY. Changes
+  // nothing.
   static Result<RestoreCgroups> Open(const runtime::SavedContainer& container,
-                                     std::vector<runtime::CgroupPlace> old_places,
-                                     std::optional<systemd::Scope> scope);
+                                     const Manifest& manifest);
 
   // Makes those that are not there, and what the namespace needs: in `directory`, which is made.
   // SCOPE_UNUSABLE, CGROUP_UNUSABLE.
@@ -59,8 +59,7 @@ class RestoreCgroups {
     kCrd,
     kCriu,  // in the container's user namespace, to which it is to belong
   };
-  RestoreCgroups(const runtime::SavedContainer& container,
-                 std::vector<runtime::CgroupPlace> old_places, std::optional<systemd::Scope> scope);
+  RestoreCgroups(const runtime::SavedContainer& container, const Manifest& manifest);
   Result<void> StartScope(Children& children);
   Result<void> MakeNamespace(FdRef images, const std::string& directory);
   [[nodiscard]] const runtime::CgroupPlace* InV2() const;

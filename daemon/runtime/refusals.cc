@@ -310,10 +310,12 @@ Error CgroupUnusable(std::string_view id, std::string_view directory, const Erro
 Error CgroupManaged(std::string_view id) {
   return {.code = Code::kFailedPrecondition,
           .reason = "CGROUP_MANAGED",
-          .message = fmt::format("container '{}' cannot get other cgroups: systemd made those that "
-                                 "it had, as a unit of its own",
+          .message = fmt::format("container '{}' cannot get such cgroups: systemd made those that "
+                                 "it had, as a scope of its own",
                                  id),
-          .hint = "restore it under its own name, into the cgroups that it had"};
+          .hint =
+              "name a slice with --cgroup-parent, as /machine.slice; and give it another name only "
+              "if the scope's ends with that, with a dash in it for runc"};
 }
 
 Error CgroupBusy(std::string_view id, std::string_view directory, pid_t pid) {

@@ -7,6 +7,7 @@
 #include "daemon/runtime/bundle.h"
 #include "daemon/runtime/refusals.h"
 #include "daemon/runtime/runtime_state.h"
+#include "daemon/runtime/scope_path.h"
 
 namespace crd::runtime {
 namespace {
@@ -82,16 +83,45 @@ void MoveSources(std::vector<SavedMount>& mounts, const std::string& from, const
   }
 }
 
-void MoveCgroup(CgroupPlace& place, const std::string& parent, const std::string& id) {
-  const std::string root = place.directory.substr(0, place.directory.size() - place.path.size());
-  place.path = parent + "/" + id;
-  place.directory = root + place.path;
+// Where one of systemd's is to be, which must be a scope in a slice.
+Result<std::string> PathOfScope(const SavedContainer& container, const std::string& old_id,
+                                const std::string& parent, const std::string& path) {
+  auto scope = ParseScopePath(path);
+  if (scope) scope = scope->Renamed(old_id, container.id);
+  if (scope && !parent.empty()) scope->slice = ParseSlice(parent).value_or("");
+  // runc has a dash in the name of each.
+  const bool nameable =
+      scope && (container.kind != Kind::kRunc || scope->scope.find('-') != std::string::npos);
+  if (!nameable || scope->slice.empty()) return refusal::CgroupManaged(container.id);
+  return scope->ToString();
+}
+
+// `container` has its new id already.
+Result<void> MoveCgroups(SavedContainer& container, const std::string& old_id,
+                         const Retargeting& wanted) {
+  const std::string parent = wanted.cgroup_parent.empty() ? "" : Normal(wanted.cgroup_parent);
+  const bool managed = CgroupsAreManaged(container);
+  for (CgroupPlace& place : container.cgroups) {
+    if (!place.own) continue;
+    const std::string before = place.directory;
+    const std::string root = before.substr(0, before.size() - place.path.size());
+    if (managed) {
+      place.path = TRY(PathOfScope(container, old_id, parent, place.path));
+    } else {
+      const std::string above = parent.empty() ? ParentOf(place.path) : parent;
+      place.path = (above == "/" ? "" : above) + "/" + container.id;
+    }
+    place.directory = root + place.path;
+    MoveSources(container.mounts, before, place.directory);
+  }
+  return {};
 }
 
 }  // namespace
 
 Result<SavedContainer> Retarget(SavedContainer container, const Retargeting& wanted) {
   const std::vector<CgroupPlace> old_places = container.cgroups;
+  const std::string old_id = container.id;
   const bool renamed = !wanted.id.empty() && wanted.id != container.id;
   if (renamed) {
     if (!container.state_path.empty()) {
@@ -107,21 +137,9 @@ Result<SavedContainer> Retarget(SavedContainer container, const Retargeting& wan
   for (const auto& [destination, source] : wanted.mounts) {
     TRY(MapMount(container, destination, source));
   }
-  if (renamed || !wanted.cgroup_parent.empty()) {
-    const std::string parent = wanted.cgroup_parent.empty() ? "" : Normal(wanted.cgroup_parent);
-    for (CgroupPlace& place : container.cgroups) {
-      if (!place.own) continue;
-      const std::string above = parent.empty() ? ParentOf(place.path) : parent;
-      const std::string before = place.directory;
-      MoveCgroup(place, above == "/" ? "" : above, container.id);
-      MoveSources(container.mounts, before, place.directory);
-    }
-  }
+  if (renamed || !wanted.cgroup_parent.empty()) TRY(MoveCgroups(container, old_id, wanted));
   for (auto& [name, text] : container.state_files) {
     if (name == "config.json") continue;
-    if (container.cgroups != old_places && TRY(CgroupsAreManaged(container.kind, text))) {
-      return refusal::CgroupManaged(container.id);
-    }
     text = TRY(WithPlace(container.kind, text,
                          {.id = container.id,
                           .bundle = container.bundle,

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "daemon/runtime/oci_json.h"
+#include "daemon/runtime/scope_path.h"
 
 namespace crd::runtime {
 namespace {
@@ -158,6 +159,23 @@ void MoveRuncCgroups(json& state, const Place& place) {
   }
 }
 
+std::optional<ScopePath> FindScope(const Place& place) {
+  for (const CgroupPlace& one : place.cgroups) {
+    if (auto scope = one.own ? ParseScopePath(one.path) : std::nullopt) return scope;
+  }
+  return std::nullopt;
+}
+
+// It calls the unit "<prefix>-<name>.scope".
+void NameRuncScope(json& cgroups, const ScopePath& scope) {
+  const std::string unit = scope.scope.substr(0, scope.scope.rfind('.'));
+  const std::string prefix = TextOr(cgroups, "scope_prefix");
+  const std::size_t dash = unit.starts_with(prefix + "-") ? prefix.size() : unit.rfind('-');
+  cgroups["scope_prefix"] = unit.substr(0, dash);
+  cgroups["name"] = unit.substr(dash + 1);
+  cgroups["parent"] = scope.slice;
+}
+
 void MoveRunc(json& state, const Place& place) {
   state["id"] = place.id;
   json& config = state["config"];
@@ -169,7 +187,8 @@ void MoveRunc(json& state, const Place& place) {
   }
   MoveRuncCgroups(state, place);
   json& cgroups = config["cgroups"];
-  if (!cgroups.is_object()) return;
+  if (!cgroups.is_object() || place.cgroups == place.old_cgroups) return;
+  if (const auto scope = FindScope(place)) return NameRuncScope(cgroups, *scope);
   cgroups["name"] = place.id;
   for (std::size_t i = 0; i < place.cgroups.size(); ++i) {
     if (!cgroups.contains("path") || !cgroups["path"].is_string()) break;
@@ -181,6 +200,8 @@ void MoveRunc(json& state, const Place& place) {
 void MoveCrun(json& state, const Place& place) {
   if (TextOr(state, "bundle") != place.bundle) state["rootfs"] = place.rootfs;
   state["bundle"] = place.bundle;
+  const auto scope = FindScope(place);
+  if (scope && state.contains("scope")) state["scope"] = scope->scope;
   const std::string path = TextOr(state, "cgroup-path");
   for (std::size_t i = 0; i < place.cgroups.size(); ++i) {
     if (!place.old_cgroups[i].own || place.old_cgroups[i].path != path) continue;

@@ -86,6 +86,23 @@ TEST_P(OciSystemd, GetTheirScopeBack) {
   EXPECT_EQ(container_->Runtime({"delete", container_->id()}).exit, 0);
 }
 
+TEST_P(OciSystemd, GetAnotherScopeElsewhere) {
+  const std::string checkpoint = CheckpointedContainer();
+  EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--cgroup-parent", "/crd-test"}), "a slice"));
+  const std::string other = container_->id() + "-other";
+  Restored(checkpoint, {"--name", other, "--cgroup-parent", "/crdtest.slice"});
+  const std::string shown =
+      Systemctl({"show", other + ".scope", "-p", "Slice,ActiveState,TasksMax"}).out;
+  EXPECT_THAT(shown, HasSubstr("Slice=crdtest.slice"));
+  EXPECT_THAT(shown, HasSubstr("ActiveState=active"));
+  EXPECT_THAT(shown, HasSubstr("TasksMax=77"));
+  EXPECT_TRUE(container_->Counts());
+  // Its runtime knows which unit that is.
+  EXPECT_EQ(container_->Runtime({"exec", other, "/bin/true"}).exit, 0);
+  EXPECT_EQ(container_->Runtime({"delete", "--force", other}).exit, 0);
+  EXPECT_TRUE(WaitUntil([&] { return Systemctl({"is-active", other + ".scope"}).exit != 0; }));
+}
+
 TEST_P(OciSystemd, LeaveNoScopeBehindWhenTheRestoreFails) {
   const std::string checkpoint = CheckpointedContainer();
   EXPECT_TRUE(WaitUntil([&] { return !ScopeIsActive(); }));

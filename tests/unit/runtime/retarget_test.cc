@@ -131,12 +131,63 @@ TEST_F(RetargetTest, TakesAnotherSourceForAMountOfTheHosts) {
   }
 }
 
-TEST_F(RetargetTest, RefusesOtherCgroupsThanSystemds) {
-  auto state = nlohmann::json::parse(container_.state_files["state.json"]);
-  state["config"]["cgroups"]["Systemd"] = true;
-  container_.state_files["state.json"] = state.dump();
+class RetargetScopeTest : public RetargetTest {
+ protected:
+  RetargetScopeTest() {
+    State()["config"]["cgroups"] = {
+        {"Systemd", true}, {"name", "web"}, {"scope_prefix", "runc"}, {"parent", "system.slice"}};
+    Keep();
+    Place("/system.slice/runc-web.scope");
+  }
+  nlohmann::json& State() {
+    if (state_.is_null()) state_ = nlohmann::json::parse(container_.state_files["state.json"]);
+    return state_;
+  }
+  void Keep() { container_.state_files["state.json"] = state_.dump(); }
+  void Place(const std::string& path) {
+    container_.cgroups = {
+        {.controllers = "", .path = path, .directory = "/sys/fs/cgroup" + path, .own = true}};
+  }
+  static nlohmann::json CgroupsIn(const SavedContainer& container) {
+    return nlohmann::json::parse(container.state_files.at("state.json"))["config"]["cgroups"];
+  }
+
+  nlohmann::json state_;
+};
+
+TEST_F(RetargetScopeTest, MovesScopesOfSystemdsIntoOtherSlices) {
+  ASSERT_OK_AND_ASSIGN(const SavedContainer other,
+                       Retarget(container_, {.id = "web2", .cgroup_parent = "/a-b.slice"}));
+  EXPECT_EQ(other.cgroups[0].directory, "/sys/fs/cgroup/a.slice/a-b.slice/runc-web2.scope");
+  const nlohmann::json cgroups = CgroupsIn(other);
+  EXPECT_EQ(cgroups["name"], "web2");
+  EXPECT_EQ(cgroups["scope_prefix"], "runc");
+  EXPECT_EQ(cgroups["parent"], "a-b.slice");
+}
+
+TEST_F(RetargetScopeTest, NamesTheScopeAsRuncCan) {
+  Place("/system.slice/web.scope");
+  ASSERT_OK_AND_ASSIGN(const SavedContainer other, Retarget(container_, {.id = "db-2"}));
+  EXPECT_EQ(other.cgroups[0].path, "/system.slice/db-2.scope");
+  EXPECT_EQ(CgroupsIn(other)["scope_prefix"], "db");
+  EXPECT_EQ(CgroupsIn(other)["name"], "2");
+  EXPECT_THAT(Retarget(container_, {.id = "db"}), Refuses("CGROUP_MANAGED"));
+}
+
+TEST_F(RetargetScopeTest, RefusesWhatIsNoScopeInASlice) {
+  EXPECT_THAT(Retarget(container_, {.cgroup_parent = "/machine"}), Refuses("CGROUP_MANAGED"));
+  Place("/system.slice/runc-other.scope");
   EXPECT_THAT(Retarget(container_, {.id = "web2"}), Refuses("CGROUP_MANAGED"));
-  EXPECT_THAT(Retarget(container_, {}), testing::IsOk());
+  Place("/web");
+  EXPECT_THAT(Retarget(container_, {.id = "web2"}), Refuses("CGROUP_MANAGED"));
+}
+
+TEST_F(RetargetScopeTest, LeavesWhatStaysAsItIs) {
+  State()["config"]["cgroups"]["name"] = "called-otherwise";
+  Keep();
+  ASSERT_OK_AND_ASSIGN(const SavedContainer same, Retarget(container_, {}));
+  EXPECT_EQ(same.cgroups, container_.cgroups);
+  EXPECT_EQ(CgroupsIn(same)["name"], "called-otherwise");
 }
 
 TEST_F(RetargetTest, RefusesABundleThatIsNone) {
