@@ -61,6 +61,7 @@ void AddCheck(CLI::App& app, Command& chosen) {
             "Id, unique prefix, or name; a checkpoint is looked for first");
   AddDumpFlags(app, *args->request.mutable_options());
   AddKillExec(app, args->request);
+  AddRootfsDiff(app, args->request);
   app.footer(
       "Tells whether a tree could be checkpointed with these options, or a checkpoint be restored\n"
       "here. Prints all that is in the way, and exits with 1 if there is anything. Changes\n"

@@ -12,20 +12,13 @@
 namespace crd::client {
 namespace {
 
-// What --rootfs-diff has without a value. A directory of that name is "./true".
-constexpr const char* kNoBase = "true";
-
 struct Args {
   Target target;
   v1::CheckpointRequest request;
-  std::string base;  // of --rootfs-diff; empty: not given
 };
 
 Result<int> Run(Session& session, const Args& args) {
   v1::CheckpointRequest request = args.request;
-  if (!args.base.empty()) {
-    request.mutable_rootfs_diff()->set_base(args.base == kNoBase ? "" : args.base);
-  }
   if (args.target.pid != 0) {
     request.set_pid(args.target.pid);
   } else {
@@ -54,18 +47,6 @@ void AddNetworkOptions(CLI::App& app, v1::CheckpointRequest& request) {
       ->option_text("DUR");
 }
 
-void AddRootfsDiff(CLI::App& app, const std::shared_ptr<Args>& args) {
-  app.add_flag(
-         "--rootfs-diff", args->base,
-         "Of a container, also take along what changed in its root: what its overlay says, or\n"
-         "with --rootfs-diff=DIR the difference to this directory, which the root was made of")
-      ->transform(CLI::Validator(
-          [](std::string& text) {
-            return text == kNoBase ? std::string() : AsAbsolutePath()(text);
-          },
-          ""));
-}
-
 }  // namespace
 
 void AddCheckpoint(CLI::App& app, Command& chosen) {
@@ -79,7 +60,7 @@ void AddCheckpoint(CLI::App& app, Command& chosen) {
   AddDumpFlags(app, *args->request.mutable_options());
   AddKillExec(app, args->request);
   AddNetworkOptions(app, args->request);
-  AddRootfsDiff(app, args);
+  AddRootfsDiff(app, args->request);
   app.add_flag_callback(
       "--force", [args] { args->request.set_force(true); },
       "End a container of an engine's, which then takes its root and network down");

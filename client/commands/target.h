@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -41,6 +42,26 @@ void AddKillExec(CLI::App& app, Request& request) {
       "--kill-exec", [&request] { request.set_kill_exec(true); },
       "End what was started in a container from outside (`runc exec`) first; it is not part of it\n"
       "and refused otherwise");
+}
+
+// Adds --rootfs-diff and --rootfs-diff=DIR. `request` must outlive `app`.
+template <typename Request>
+void AddRootfsDiff(CLI::App& app, Request& request) {
+  // What a flag has without a value. A directory of that name is "./true".
+  constexpr const char* kNoBase = "true";
+  auto text = std::make_shared<std::string>();
+  app.add_flag(
+         "--rootfs-diff", *text,
+         "Of a container, also take along what changed in its root: what its overlay says, or\n"
+         "with --rootfs-diff=DIR the difference to this directory, which the root was made of")
+      ->transform(CLI::Validator(
+          [&request, text](std::string& given) {
+            std::string base = given == kNoBase ? "" : given;
+            std::string problem = base.empty() ? "" : AsAbsolutePath()(base);
+            request.mutable_rootfs_diff()->set_base(base);
+            return problem;
+          },
+          ""));
 }
 
 }  // namespace crd::client

@@ -58,7 +58,8 @@ Result<ContainerDump> ContainerDump::Prepare(pid_t init, runtime::SavedContainer
 
 Result<void> ContainerDump::OpenRootfs(pid_t init, const std::string& base,
                                        const GoingOn& going_on) {
-  rootfs_.emplace(TRY(runtime::RootfsDiff::Open(init, container_.id, base, going_on)));
+  rootfs_.emplace(TRY(runtime::RootfsDiff::Open(init, container_.id, base)));
+  TRY(rootfs_->LookAhead(going_on));
   container_.layer = {.base = base};
   return {};
 }

@@ -157,10 +157,11 @@ Result<std::shared_ptr<Operation>> Engine::StartImport(const ImportRequest& requ
 Result<std::vector<Obstacle>> Engine::Check(const CheckRequest& request) {
   const OperationId nobody;
   if (const auto* target = std::get_if<Target>(&request.subject)) {
-    return TRY(InspectTarget(TRY(ResolveTarget(parts_, *target)), request.options,
-                             request.kill_exec,
-                             {.self = ::getpid(), .busy = claims_.BusyPids(nobody)}))
-        .preflight.obstacles;
+    InspectedTarget inspected =
+        TRY(InspectTarget(TRY(ResolveTarget(parts_, *target)), request.options, request.kill_exec,
+                          {.self = ::getpid(), .busy = claims_.BusyPids(nobody)}));
+    if (request.rootfs_diff) CheckRootfsDiff(*request.rootfs_diff, inspected);
+    return std::move(inspected.preflight.obstacles);
   }
   return FindRestoreObstacles(parts_, claims_,
                               std::get<CheckRequest::CheckpointKey>(request.subject).key);

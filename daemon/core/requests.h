@@ -145,6 +145,7 @@ struct CheckRequest {
   std::variant<Target, CheckpointKey> subject;
   criu::DumpOptions options;
   bool kill_exec = false;
+  std::optional<std::string> rootfs_diff;  // as in CheckpointRequest
 };
 
 }  // namespace crd

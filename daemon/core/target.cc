@@ -8,6 +8,7 @@
 #include "daemon/runtime/described.h"
 #include "daemon/runtime/find.h"
 #include "daemon/runtime/refusals.h"
+#include "daemon/runtime/rootfs_diff.h"
 
 namespace crd {
 namespace {
@@ -180,6 +181,17 @@ Result<InspectedTarget> InspectTarget(const ResolvedTarget& target,
   if (target.container)
     TRY(AddContainer(*target.container, options, context.force, kill_exec, inspected));
   return inspected;
+}
+
+void CheckRootfsDiff(const std::string& base, InspectedTarget& inspected) {
+  const pid_t init = inspected.preflight.tree.root().pid;
+  std::vector<Obstacle>& obstacles = inspected.preflight.obstacles;
+  if (!inspected.container) {
+    obstacles.push_back({.pid = init, .error = errors::RootfsDiffOfTree(init)});
+    return;
+  }
+  auto opened = runtime::RootfsDiff::Open(init, inspected.container->id, base);
+  if (!opened.ok()) obstacles.push_back({.pid = init, .error = std::move(opened).error()});
 }
 
 Result<CheckpointTarget> OpenTarget(const EngineParts& parts, const TreeProcess& root) {

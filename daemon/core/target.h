@@ -51,6 +51,10 @@ Result<InspectedTarget> InspectTarget(const ResolvedTarget& target,
                                       const criu::DumpOptions& options, bool kill_exec,
                                       PreflightContext context);
 
+// Adds to the obstacles what keeps the writable layer from being taken along
+// (runtime/rootfs_diff.h).
+void CheckRootfsDiff(const std::string& base, InspectedTarget& inspected);
+
 // Gets hold of the root that was inspected and finds its record: a tree that crd has not seen
 // before gets one of its own. kNotFound if the root has ended meanwhile.
 Result<CheckpointTarget> OpenTarget(const EngineParts& parts, const TreeProcess& root);

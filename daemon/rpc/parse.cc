@@ -130,6 +130,13 @@ int ParsePageSize(std::uint32_t size) {
   return static_cast<int>(size == 0 ? kMax : std::min(size, kMax));
 }
 
+// Of a checkpoint, or of what would be one.
+template <typename Message>
+Result<std::optional<std::string>> ParseRootfsDiff(const Message& message) {
+  if (!message.has_rootfs_diff()) return std::optional<std::string>();
+  return std::optional(TRY(ParsePath(message.rootfs_diff().base(), "a root's base")));
+}
+
 Result<CheckpointRequest> Parse(const v1::CheckpointRequest& message) {
   CheckpointRequest request{.request_id = TRY(ParseRequestId(message.request_id())),
                             .target = pid_t{0},
@@ -139,9 +146,7 @@ Result<CheckpointRequest> Parse(const v1::CheckpointRequest& message) {
                             .kill_exec = message.kill_exec(),
                             .timeout = TRY(ParseTimeout(message.timeout_us())),
                             .reserve_for = TRY(ParseReserveFor(message.reserve_for_us()))};
-  if (message.has_rootfs_diff()) {
-    request.rootfs_diff = TRY(ParsePath(message.rootfs_diff().base(), "a root's base"));
-  }
+  request.rootfs_diff = TRY(ParseRootfsDiff(message));
   if (message.network_keeping() == v1::NETWORK_KEEPING_RELEASE) request.keeping = Keeping::kRelease;
   switch (message.target_case()) {
     case v1::CheckpointRequest::kPid:
@@ -281,6 +286,7 @@ Result<CheckRequest> Parse(const v1::CheckRequest& message) {
   CheckRequest request{.subject = {},
                        .options = TRY(ParseOptions(message.options())),
                        .kill_exec = message.kill_exec()};
+  request.rootfs_diff = TRY(ParseRootfsDiff(message));
   switch (message.target_case()) {
     case v1::CheckRequest::kPid:
       request.subject = TRY(ParseProcess(message));

@@ -58,8 +58,7 @@ Result<bool> IsUpperOf(FdRef upper, FdRef root) {
 
 }  // namespace
 
-Result<RootfsDiff> RootfsDiff::Open(pid_t init, const std::string& id, const std::string& base,
-                                    const GoingOn& going_on) {
+Result<RootfsDiff> RootfsDiff::Open(pid_t init, const std::string& id, const std::string& base) {
   const std::vector<MountEntry> table = TRY(ReadMountTable(init));
   const auto mount = std::find_if(table.rbegin(), table.rend(),
                                   [](const MountEntry& one) { return one.mountpoint == "/"; });
@@ -68,7 +67,7 @@ Result<RootfsDiff> RootfsDiff::Open(pid_t init, const std::string& id, const std
   RootfsDiff diff(id,
                   TRY(OpenRoot(init, *mount).Annotate("open the root of container '" + id + "'")));
   if (!base.empty()) {
-    TRY(diff.OpenBase(base, going_on));
+    TRY(diff.OpenBase(base));
   } else if (mount->root != "/") {
     return refusal::RootfsLayerUnusable(id, mount->root,
                                         Why("the root is only a directory in an overlay"));
@@ -100,7 +99,7 @@ Result<void> RootfsDiff::OpenUpper(const std::string& super_options) {
   return {};
 }
 
-Result<void> RootfsDiff::OpenBase(const std::string& base, const GoingOn& going_on) {
+Result<void> RootfsDiff::OpenBase(const std::string& base) {
   auto opened = OpenDirectory(base);
   if (!opened.ok()) return refusal::RootfsBaseUnusable(id_, base, opened.error());
   struct stat one {};
@@ -112,7 +111,12 @@ Result<void> RootfsDiff::OpenBase(const std::string& base, const GoingOn& going_
     return refusal::RootfsBaseUnusable(id_, base, Why("it is that root itself"));
   }
   base_ = std::move(*opened);
-  // For what it learns. The container runs, so that files may vanish while they are looked at.
+  return {};
+}
+
+Result<void> RootfsDiff::LookAhead(const GoingOn& going_on) {
+  if (!base_.valid()) return {};
+  // For what it learns. Files may vanish while they are looked at.
   static_cast<void>(comparison_.Run(base_.ref(), root_.ref(), going_on));
   return going_on();
 }

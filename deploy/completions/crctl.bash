@@ -72,7 +72,7 @@ _crctl() {
     events) options="$options --follow --since" ;;
     wait | forget) containers=yes ;;
     kill) options="$options --signal" containers=yes ;;
-    check) options="$options --pid --runtime --root $dump" checkpoints=yes containers=yes ;;
+    check) options="$options --pid --runtime --root --kill-exec --rootfs-diff $dump" checkpoints=yes containers=yes ;;
     verify | rm) checkpoints=yes ;;
     network)
       options="$options --bridge --subnet --gateway --all --mac --host-interface --for --reserve-for --network"

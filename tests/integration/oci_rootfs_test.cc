@@ -164,9 +164,20 @@ TEST_P(OciRootfs, IsRefusedWhereNothingTellsWhatChanged) {
   const auto refused = [&](const std::string& option, const std::string& text) {
     return Refused(crctl_(With({"checkpoint", container_->id(), option})), text);
   };
-  EXPECT_TRUE(refused("--rootfs-diff", "it is no overlay"));
-  EXPECT_TRUE(refused("--rootfs-diff=" + root(), "that root itself"));
-  EXPECT_TRUE(refused("--rootfs-diff=" + (dir_ / "nowhere"), "nowhere"));
+  const std::vector<std::pair<std::string, std::string>> useless = {
+      {"--rootfs-diff", "it is no overlay"},
+      {"--rootfs-diff=" + root(), "that root itself"},
+      {"--rootfs-diff=" + (dir_ / "nowhere"), "nowhere"}};
+  for (const auto& [option, text] : useless) {
+    EXPECT_TRUE(refused(option, text));
+    const Outcome checked = crctl_(With({"check", container_->id(), option}));
+    EXPECT_EQ(checked.exit, 1);
+    EXPECT_THAT(checked.out, HasSubstr(text));
+  }
+  EXPECT_EQ(crctl_(With({"check", container_->id(), "--rootfs-diff=" + base_})).exit, 0);
+  const Process tree(reaper_, Launch{.argv = {"sleep", "1000"}});
+  const std::string pid = std::to_string(tree.pid());
+  EXPECT_THAT(crctl_({"check", "--pid", pid, "--rootfs-diff"}).out, HasSubstr("is no container's"));
   EXPECT_TRUE(container_->Counts());
   EXPECT_THAT(FilesIn(crd_.state() + "/checkpoints/.staging"), IsEmpty());
   const std::string checkpoint = CheckpointedContainer();
