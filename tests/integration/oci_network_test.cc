@@ -81,6 +81,16 @@ class OciNetwork : public BridgedNetwork, public ::testing::WithParamInterface<F
     EXPECT_THAT(exec.out, HasSubstr("eth0"));
   }
 
+  // As Wire() made it, and open.
+  void ExpectItsNetwork() {
+    ExpectTheRuntimeIsInStep();
+    const std::string netns = NetnsOf(container_->Pid());
+    EXPECT_THAT(Ip("-o link show vc0").out, HasSubstr("master br0"));
+    EXPECT_THAT(Ip("-d address", netns).out, HasSubstr("02:00:00:00:00:05"));
+    EXPECT_THAT(Ip("route", netns).out, HasSubstr("default via 10.77.0.1"));
+    EXPECT_THAT(LocksIn(netns), IsEmpty());
+  }
+
   std::unique_ptr<OciContainer> container_;
   std::string name_;
   std::string joined_;
@@ -97,12 +107,7 @@ TEST_P(OciNetwork, GetsItsOwnInterfacesBackAndItsConnectionsGoOn) {
   client->Say("meanwhile");
   Restored(checkpoint, {"--tcp-established"});
   EXPECT_EQ(client->Hear(9), "meanwhile");
-  ExpectTheRuntimeIsInStep();
-  const std::string netns = NetnsOf(container_->Pid());
-  EXPECT_THAT(Ip("-o link show vc0").out, HasSubstr("master br0"));
-  EXPECT_THAT(Ip("-d address", netns).out, HasSubstr("02:00:00:00:00:05"));
-  EXPECT_THAT(Ip("route", netns).out, HasSubstr("default via 10.77.0.1"));
-  EXPECT_THAT(LocksIn(netns), IsEmpty());
+  ExpectItsNetwork();
 }
 
 TEST_P(OciNetwork, GetsTheNamespaceThatItJoinedBackWhereItWas) {
@@ -162,12 +167,7 @@ TEST_P(OciNetwork, GetsItsInterfacesBackWithItsUserNamespace) {
     EXPECT_EQ(crctl_({"check", checkpoint}).exit, 0);
     Restored(checkpoint, {"--tcp-established"});
     EXPECT_EQ(client->Hear(9), "meanwhile");
-    ExpectTheRuntimeIsInStep();
-    const std::string netns = NetnsOf(container_->Pid());
-    EXPECT_THAT(Ip("-o link show vc0").out, HasSubstr("master br0"));
-    EXPECT_THAT(Ip("-d address", netns).out, HasSubstr("02:00:00:00:00:05"));
-    EXPECT_THAT(Ip("route", netns).out, HasSubstr("default via 10.77.0.1"));
-    EXPECT_THAT(LocksIn(netns), IsEmpty());
+    ExpectItsNetwork();
     EXPECT_THAT(crctl_({"network", "reservations"}).out, HasSubstr("active"));
     // Its root has the power over it that it had.
     EXPECT_EQ(container_
@@ -175,7 +175,7 @@ TEST_P(OciNetwork, GetsItsInterfacesBackWithItsUserNamespace) {
                              "mtu", "1300"})
                   .exit,
               0);
-    EXPECT_THAT(Ip("link show eth0", netns).out, HasSubstr("mtu 1300"));
+    EXPECT_THAT(Ip("link show eth0", NetnsOf(container_->Pid())).out, HasSubstr("mtu 1300"));
   }
 }
 
