@@ -242,7 +242,9 @@ void AddContainerOptions(CLI::App& app, const std::shared_ptr<Args>& args) {
   app.add_option_function<std::string>(
          "--cgroup-parent",
          [args](const std::string& path) { args->request.set_cgroup_parent(path); },
-         "Into new cgroups beneath this one, with the limits that the container had")
+         "Into new cgroups beneath this one, with the limits that the container had; a slice, "
+         "where\n"
+         "systemd makes them")
       ->option_text("/CGROUP");
 }
 

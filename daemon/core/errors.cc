@@ -199,6 +199,7 @@ Error CannotBeDumped(const std::vector<Obstacle>& obstacles) {
   Error error = obstacles.front().error;
   if (obstacles.size() == 1) return error;
   std::vector<std::string> messages;
+  messages.reserve(obstacles.size());
   for (const Obstacle& obstacle : obstacles) messages.push_back(obstacle.error.message);
   error.message =
       fmt::format("{} things are in the way: {}", obstacles.size(), fmt::join(messages, "; "));

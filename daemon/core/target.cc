@@ -24,7 +24,8 @@ Result<std::optional<ResolvedTarget>> FindInRuntimes(const EngineParts& parts,
   auto found = TRY(runtime::Find(RuntimeRoots(parts, wanted.root),
                                  {.key = wanted.key, .kind = KindOf(wanted.runtime)}));
   if (!found.has_value()) return std::optional<ResolvedTarget>();
-  return std::optional(ResolvedTarget{.pid = found->state.pid, .container = std::move(found)});
+  const pid_t pid = found->state.pid;
+  return std::optional(ResolvedTarget{.pid = pid, .container = std::move(found)});
 }
 
 // A process in a mount namespace of its own may be the init of a container.

@@ -94,7 +94,8 @@ TEST_P(OciInterchangeTest, AnImportWantsTheBundleAndAnIdThatIsFree) {
   EXPECT_TRUE(container_->Counts());
 }
 
-// With a user namespace, and what comes with it.
+// With a user namespace, and what comes with it. Of runc alone: crun (1.21) does not tell CRIU of
+// the devices that it binds there, and can restore no such container, nor checkpoint one.
 class OciUsersInterchangeTest : public OciInterchangeTest {
  protected:
   OciContainer::Change Change() override {
@@ -128,8 +129,8 @@ TEST_P(OciUsersInterchangeTest, TheRuntimeRestoresWhatCrdHasCheckpointed) {
   EXPECT_TRUE(container_->Counts());
 }
 
-INSTANTIATE_TEST_SUITE_P(Runtimes, OciUsersInterchangeTest,
-                         ::testing::Values(Flavour::kRunc, Flavour::kCrun), NameOfRuntime);
+INSTANTIATE_TEST_SUITE_P(Runtimes, OciUsersInterchangeTest, ::testing::Values(Flavour::kRunc),
+                         NameOfRuntime);
 INSTANTIATE_TEST_SUITE_P(Runtimes, OciInterchangeTest,
                          ::testing::Values(Flavour::kRunc, Flavour::kCrun), NameOfRuntime);
 

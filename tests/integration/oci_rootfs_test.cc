@@ -77,7 +77,7 @@ class OciRootfs : public OciFixture {
   }
   // Another bundle like its own, with a root as it was before it ran.
   std::string FreshBundle(const std::string& name) {
-    const std::string bundle = dir_ / name;
+    std::string bundle = dir_ / name;
     fs::create_directory(bundle);
     fs::copy_file(container_->bundle() + "/config.json", bundle + "/config.json");
     Copy(base_, bundle + "/rootfs");

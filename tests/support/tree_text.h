@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -41,7 +42,7 @@ class TreeText {
       if (there == other.end()) {
         found.push_back(path + " is only in the first");
       } else if (there->second != text) {
-        found.push_back(path + ": " + text + " / " + there->second);
+        found.push_back(fmt::format("{}: {} / {}", path, text, there->second));
       }
     }
     for (const auto& [path, text] : other) {

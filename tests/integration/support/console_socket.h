@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -25,8 +26,9 @@ class ConsoleSocket {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
-    ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    ::listen(listener_.get(), 4);
+    EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+              0);
+    EXPECT_EQ(::listen(listener_.get(), 4), 0);
   }
   [[nodiscard]] const std::string& path() const { return path_; }
 

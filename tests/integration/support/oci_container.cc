@@ -265,7 +265,7 @@ std::vector<std::string> MountsOf(pid_t pid) {
     fields >> id >> parent >> device >> root >> mountpoint >> options;
     // How access times are kept comes from the host's mount where there is one.
     if (const auto at = options.find(",relatime"); at != std::string::npos) options.erase(at, 9);
-    mounts.push_back(mountpoint + " " + options);
+    mounts.push_back(mountpoint.append(" ").append(options));
   }
   std::sort(mounts.begin(), mounts.end());
   return mounts;

@@ -46,7 +46,7 @@ class RetargetTest : public ::testing::Test {
   }
   // A bundle whose root is "root" and that mounts `source` on /data.
   std::string NewBundle(const std::string& source) {
-    const std::string bundle = directory_ / "bundle";
+    std::string bundle = directory_ / "bundle";
     std::filesystem::create_directories(bundle);
     std::ofstream(bundle + "/config.json") << nlohmann::json{
         {"root", {{"path", "root"}}},
