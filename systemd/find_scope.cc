@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <cstdlib>
 #include <limits>
 #include <string_view>
 

@@ -1,5 +1,3 @@
-#include <cstring>
-
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -9,7 +7,7 @@
 namespace crd::systemd {
 namespace {
 
-// Which systemd knows as asked for by its end (systemd 252: a mode of jobs).
+// Rather than to take the place of another job of a unit of that name.
 constexpr const char* kMode = "fail";
 
 int AppendVariant(sd_bus_message* message, const PropertyValue& value) {

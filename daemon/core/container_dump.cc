@@ -1,5 +1,6 @@
 #include "daemon/core/container_dump.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "daemon/core/container_mounts.h"
 #include "daemon/runtime/nested_cgroups.h"
 #include "daemon/runtime/runtime_state.h"
+#include "daemon/runtime/scope_path.h"
 #include "daemon/runtime/tmpfs.h"
 
 namespace crd {
@@ -38,11 +40,19 @@ Result<UniqueFd> OpenNamespace(pid_t pid, const std::string& type) {
 
 // Without it the container can be restored as long as its cgroups are there.
 std::optional<systemd::Scope> ReadScope(pid_t init, const runtime::SavedContainer& container) {
-  if (!runtime::CgroupsAreManaged(container)) return std::nullopt;
+  const bool managed = runtime::CgroupsAreManaged(container);
+  // Where nobody knows its state, only their names tell.
+  const bool called_so =
+      std::any_of(container.cgroups.begin(), container.cgroups.end(), [](const auto& place) {
+        return place.own && runtime::ParseScopePath(place.path).has_value();
+      });
+  if (!managed && !called_so) return std::nullopt;
   auto found = systemd::FindScope(init);
   if (found.ok()) return *std::move(found);
-  spdlog::warn("container '{}': {}; once systemd has removed its cgroups, it cannot be restored",
-               container.id, found.error().message);
+  if (managed) {
+    spdlog::warn("container '{}': {}; once systemd has removed its cgroups, it cannot be restored",
+                 container.id, found.error().message);
+  }
   return std::nullopt;
 }
 

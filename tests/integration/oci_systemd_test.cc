@@ -86,6 +86,18 @@ TEST_P(OciSystemd, GetTheirScopeBack) {
   EXPECT_EQ(container_->Runtime({"delete", container_->id()}).exit, 0);
 }
 
+TEST_P(OciSystemd, GetTheirScopeBackWhereNobodyTellsTheirState) {
+  const std::string scope = Scope();
+  const auto made = api_->Checkpoint(DescribedCheckpoint());
+  ASSERT_TRUE(made.ok()) << made.error.message();
+  EXPECT_TRUE(WaitUntil([&] { return !ScopeIsActive(); }));
+  const std::string restored = Restored(made->id());
+  EXPECT_TRUE(container_->Counts());
+  EXPECT_EQ(Scope(), scope);
+  EXPECT_EQ(crctl_({"kill", restored, "-s", "KILL"}).exit, 0);
+  EXPECT_TRUE(WaitUntil([&] { return !ScopeIsActive(); }));
+}
+
 TEST_P(OciSystemd, GetAnotherScopeElsewhere) {
   const std::string checkpoint = CheckpointedContainer();
   EXPECT_TRUE(Refused(crctl_({"restore", checkpoint, "--cgroup-parent", "/crd-test"}), "a slice"));
