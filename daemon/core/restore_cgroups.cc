@@ -72,7 +72,7 @@ Result<void> Move(const std::vector<pid_t>& pids, const std::string& directory) 
   return {};
 }
 
-// The scope that a container had, where it is to have it.
+// The scope that a container had, where it is to have it; nothing if it is to have none.
 std::optional<systemd::Scope> ScopeOf(const runtime::SavedContainer& container,
                                       std::optional<systemd::Scope> scope) {
   for (const runtime::CgroupPlace& place : container.cgroups) {
@@ -82,9 +82,9 @@ std::optional<systemd::Scope> ScopeOf(const runtime::SavedContainer& container,
     for (systemd::ScopeProperty& property : scope->properties) {
       if (property.name == "Slice") property.value = path->slice;
     }
-    break;
+    return scope;
   }
-  return scope;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -102,10 +102,11 @@ RestoreCgroups::RestoreCgroups(const runtime::SavedContainer& container, const M
 
 Result<RestoreCgroups> RestoreCgroups::Open(const runtime::SavedContainer& container,
                                             const Manifest& manifest) {
+  RestoreCgroups cgroups(container, manifest);
   for (const runtime::CgroupPlace& place : container.cgroups) {
-    if (place.own) TRY(Check(container, place.directory, manifest.scope.has_value()));
+    if (place.own) TRY(Check(container, place.directory, cgroups.scope_.has_value()));
   }
-  return RestoreCgroups(container, manifest);
+  return cgroups;
 }
 
 const runtime::CgroupPlace* RestoreCgroups::InV2() const {
