@@ -1,5 +1,6 @@
 // Containers of real engines, with everything of theirs in the test's directory: a podman, and a
 // dockerd of our own. Their image is made of busybox.
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -46,6 +47,7 @@ class EnginesTest : public IntegrationTest, public ::testing::WithParamInterface
   }
   void TearDown() override {
     RunProgram(reaper_, Engine({"rm", "--force", name_}));
+    if (GetParam() == "podman") AwaitPodman();
     if (docker_) {
       SignalPid(docker_->pid(), SIGTERM);
       static_cast<void>(docker_->Wait(Within(kPatience)));
@@ -66,6 +68,18 @@ class EnginesTest : public IntegrationTest, public ::testing::WithParamInterface
                .err = {.path = dir_ / "docker.log"}});
     ASSERT_TRUE(WaitUntil([&] { return RunProgram(reaper_, Engine({"info"})).exit == 0; }))
         << Slurp(dir_ / "docker.log");
+  }
+  // Once the container has ended a podman of its own cleans up, and mounts its storage for that.
+  void AwaitPodman() {
+    const std::string state = dir_ / "podman";
+    EXPECT_TRUE(WaitUntil([&] {
+      const auto all = fs::directory_iterator("/proc");
+      return std::none_of(begin(all), end(all), [&](const fs::directory_entry& process) {
+        return Slurp(process.path() / "cmdline").find(state) != std::string::npos;
+      });
+    }));
+    if (Slurp("/proc/mounts").find(state + "/root/overlay ") == std::string::npos) return;
+    RunProgram(reaper_, {"umount", state + "/root/overlay"});
   }
   std::string Socket() const { return "unix://" + (dir_ / "docker.sock"); }
 
