@@ -28,7 +28,7 @@ using ::testing::Not;
 namespace fs = std::filesystem;
 
 // What a supervisor does: it moves itself out of the way, and its services into cgroups of theirs.
-// cgroup2 gives controllers only from cgroups without processes.
+// cgroup2 gives controllers only from cgroups without processes: first who starts others moves.
 constexpr const char* kSuperviseV1 =
     "cd /sys/fs/cgroup; "
     "for c in pids memory freezer; do mkdir -p $c/main $c/app/one $c/app/two $c/empty; "
@@ -39,7 +39,8 @@ constexpr const char* kSuperviseV1 =
     "echo $ONE >cpu/app/cgroup.procs";
 constexpr const char* kSuperviseV2 =
     "cd /sys/fs/cgroup; mkdir -p main app/one app/two empty; "
-    "for p in 1 $$ $(cat cgroup.procs); do echo $p >main/cgroup.procs || true; done; "
+    "echo 1 >main/cgroup.procs; echo $$ >main/cgroup.procs; "
+    "for p in $(cat cgroup.procs); do echo $p >main/cgroup.procs || true; done; "
     "echo $ONE >app/one/cgroup.procs; echo $TWO >app/two/cgroup.procs; "
     "for c in $(cat cgroup.controllers); do "
     "echo +$c >cgroup.subtree_control; echo +$c >app/cgroup.subtree_control; done; "
