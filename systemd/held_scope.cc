@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -9,6 +13,8 @@ namespace {
 
 // Rather than to take the place of another job of a unit of that name.
 constexpr const char* kMode = "fail";
+constexpr auto kGoes = std::chrono::seconds(5);
+constexpr auto kLookAgain = std::chrono::milliseconds(20);
 
 int AppendVariant(sd_bus_message* message, const PropertyValue& value) {
   if (const auto* flag = std::get_if<bool>(&value)) {
@@ -103,6 +109,20 @@ Result<void> Await(const Bus& bus, const Job& job, std::string_view what, Deadli
                .message = fmt::format("{}: systemd says that it {}", what, *job.FindResult())};
 }
 
+// One whose last process has just ended systemd removes in its own time.
+Result<Message> AskToStart(const Bus& bus, const Scope& scope, pid_t keeper, std::string_view what,
+                           Deadline until_old_has_gone) {
+  for (;;) {
+    const Message call = TRY(NewCall(bus, kManagerPath, kManagerInterface, "StartTransientUnit"));
+    const int returned = AppendScope(call.get(), scope, keeper);
+    if (returned < 0) return BusError(returned, what);
+    auto answer = Call(bus, call, what);
+    const bool may_go = !answer.ok() && answer.error().code == Code::kAlreadyExists;
+    if (!may_go || SteadyClock::now() >= until_old_has_gone) return answer;
+    std::this_thread::sleep_for(kLookAgain);
+  }
+}
+
 Result<void> StartWith(const Scope& scope, pid_t keeper, Deadline deadline) {
   const std::string what = fmt::format("start scope '{}'", scope.name);
   const Bus bus = TRY(OpenSystemBus());
@@ -113,10 +133,8 @@ Result<void> StartWith(const Scope& scope, pid_t keeper, Deadline deadline) {
                                      kManagerInterface, "JobRemoved", OnJobRemoved, &job);
   if (returned < 0) return BusError(returned, what);
   TRY(Call(bus, TRY(NewCall(bus, kManagerPath, kManagerInterface, "Subscribe")), what));
-  const Message call = TRY(NewCall(bus, kManagerPath, kManagerInterface, "StartTransientUnit"));
-  returned = AppendScope(call.get(), scope, keeper);
-  if (returned < 0) return BusError(returned, what);
-  const Message answer = TRY(Call(bus, call, what));
+  const Message answer =
+      TRY(AskToStart(bus, scope, keeper, what, std::min(deadline, SteadyClock::now() + kGoes)));
   const char* path = nullptr;
   returned = sd_bus_message_read(answer.get(), "o", &path);
   if (returned < 0) return BusError(returned, what);

@@ -45,7 +45,8 @@ Result<std::optional<Scope>> FindScope(pid_t pid);
 // are in it by then. Belongs to one thread, which lives as long as the process.
 class HeldScope {
  public:
-  // kAlreadyExists if there is a unit of that name, kDeadlineExceeded if systemd takes too long.
+  // kAlreadyExists if there is a unit of that name that does not go within seconds, as the one does
+  // that it was before; kDeadlineExceeded if systemd takes too long.
   static Result<HeldScope> Start(const Scope& scope, Children& children, Deadline deadline);
 
   [[nodiscard]] pid_t keeper() const { return keeper_.pid(); }

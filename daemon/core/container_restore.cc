@@ -14,6 +14,7 @@
 #include "daemon/runtime/refusals.h"
 #include "daemon/runtime/retarget.h"
 #include "net/loopback.h"
+#include "net/netns.h"
 
 namespace crd {
 namespace {
@@ -61,7 +62,7 @@ Result<void> ContainerRestore::OpenNamespaces() {
     }
     if (joined.type == "pid") {
       pids_ = std::move(opened);
-    } else if (joined.type == "cgroup" || runtime::CriuRunsIn(container_, joined)) {
+    } else if (runtime::CriuRestoresIn(container_, joined)) {
       entered_.push_back(std::move(opened));
     }
   }
@@ -137,7 +138,7 @@ Result<void> ContainerRestore::ApplyTo(criu::RestoreRequest& request) {
   for (const runtime::JoinedNamespace& joined : container_.joined) {
     if (joined.type == "pid") {
       request.inherit.emplace_back(runtime::kPidKey, pids_.ref());
-    } else if (joined.type != "cgroup" && !runtime::CriuRunsIn(container_, joined)) {
+    } else if (!runtime::CriuRestoresIn(container_, joined)) {
       request.join.emplace_back(joined.type, joined.path);
     }
   }
@@ -156,9 +157,7 @@ Result<void> ContainerRestore::ApplyTo(criu::RestoreRequest& request) {
 Result<void> ContainerRestore::SetUpNamespaces(pid_t root) {
   TRY(cgroups_.RootNamespace(root));
   if (!container_.own_network || !container_.loopback_up) return {};
-  const std::string path = fmt::format("/proc/{}/ns/net", root);
-  const UniqueFd inside(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!inside.valid()) return Error::Errno("open '{}'", path);
+  const UniqueFd inside = TRY(net::OpenNetns(fmt::format("/proc/{}/ns/net", root)));
   return net::BringLoopbackUp(inside.ref());
 }
 

@@ -250,14 +250,13 @@ Result<void> Restoring::OnStage(criu::RestoreStage stage, pid_t root) {
     TRY(network_->Fill(root));
     return container_restore_ ? container_restore_->SetUpNamespaces(root) : Result<void>();
   }
+  const pid_t adopted = root_.has_value() ? root_->pid() : root;
   // Only now: until then nothing may reach sockets that are half there, or be answered for them.
-  if (stage == criu::RestoreStage::kNetworkUnlock) {
-    return network_->Plug(root_.has_value() ? root_->pid() : root);
-  }
+  if (stage == criu::RestoreStage::kNetworkUnlock) return network_->Plug(adopted);
   // The lock is gone, and CRIU is done with the sockets. Where it runs in the namespace itself it
   // has told nothing until now.
   if (stage == criu::RestoreStage::kPreResume) {
-    TRY(network_->Plug(root_.has_value() ? root_->pid() : root));
+    TRY(network_->Plug(adopted));
     if (pause_) pause_->End(parts_.clock.Wall() - checkpoint_.created_us);
   }
   if (stage != criu::RestoreStage::kPostRestore) return {};

@@ -5,7 +5,6 @@
 #include <csignal>
 #include <map>
 #include <sstream>
-#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -27,8 +26,6 @@ namespace {
 
 constexpr auto kKillPatience = std::chrono::seconds(30);
 constexpr auto kScopePatience = std::chrono::seconds(25);
-constexpr auto kOldScopePatience = std::chrono::seconds(5);
-constexpr auto kLookAgain = std::chrono::milliseconds(20);
 
 Result<void> CheckEmpty(const std::string& id, const std::string& directory) {
   auto procs = ReadFile(directory + "/cgroup.procs");
@@ -116,27 +113,14 @@ const runtime::CgroupPlace* RestoreCgroups::InV2() const {
 }
 
 Result<void> RestoreCgroups::Make(FdRef images, const std::string& directory, Children& children) {
-  if (scope_) TRY(StartScope(children));
+  if (scope_) {
+    auto held = systemd::HeldScope::Start(*scope_, children, SteadyClock::now() + kScopePatience);
+    if (!held.ok()) return errors::ScopeUnusable(id_, scope_->name, held.error());
+    held_scope_.emplace(*std::move(held));
+  }
   const pid_t keeper = held_scope_ ? held_scope_->keeper() : 0;
   made_.emplace(TRY(runtime::MadeCgroups::Make(id_, places_, keeper)));
   return MakeNamespace(images, directory);
-}
-
-// The one that ended with the checkpoint systemd removes in its own time.
-Result<void> RestoreCgroups::StartScope(Children& children) {
-  const Deadline begin = SteadyClock::now();
-  for (;;) {
-    auto held = systemd::HeldScope::Start(*scope_, children, begin + kScopePatience);
-    if (held.ok()) {
-      held_scope_.emplace(*std::move(held));
-      return {};
-    }
-    const bool may_go = held.error().code == Code::kAlreadyExists;
-    if (!may_go || SteadyClock::now() >= begin + kOldScopePatience) {
-      return errors::ScopeUnusable(id_, scope_->name, held.error());
-    }
-    std::this_thread::sleep_for(kLookAgain);
-  }
 }
 
 // With its cgroups as roots.

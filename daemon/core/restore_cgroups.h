@@ -60,7 +60,6 @@ class RestoreCgroups {
     kCriu,  // in the container's user namespace, to which it is to belong
   };
   RestoreCgroups(const runtime::SavedContainer& container, const Manifest& manifest);
-  Result<void> StartScope(Children& children);
   Result<void> MakeNamespace(FdRef images, const std::string& directory);
   [[nodiscard]] const runtime::CgroupPlace* InV2() const;
   [[nodiscard]] Result<void> PlaceInNested(pid_t root, const std::string& aside) const;

@@ -157,15 +157,15 @@ Result<void> RestoreNetwork::PrepareToBuild(Deadline patience) {
   TRY(net::CheckBuildable(network_->description, patience));
   duplicates_ = TRY(net::DuplicateDetection::Start(network_->description));
   announced_ = true;
-  fills_ = IsMade();
-  if (!fills_) built_.emplace(TRY(net::BuiltNamespace::Build(network_->description)));
+  if (!IsMade()) built_.emplace(TRY(net::BuiltNamespace::Build(network_->description)));
   return {};
 }
 
 Result<void> RestoreNetwork::Fill(pid_t root) {
   if (network_ == nullptr || !IsMade() || by_criu_) return {};
   UniqueFd netns = TRY(net::OpenNetns(fmt::format("/proc/{}/ns/net", root)));
-  if (!fills_) return net::BringLoopbackUp(netns.ref());
+  // Put elsewhere, it has nothing but that.
+  if (!announced_) return net::BringLoopbackUp(netns.ref());
   built_.emplace(TRY(net::BuiltNamespace::BuildIn(network_->description, std::move(netns))));
   return {};
 }

@@ -61,7 +61,6 @@ class RestoreNetwork {
   const TreeNetwork* network_;            // null: none of its own
   std::unique_ptr<TreeNetwork> changed_;  // what `network_` points to if it is not as it was
   bool by_criu_ = false;
-  bool fills_ = false;  // what CRIU has made, with what was described
   bool plugged_ = false;
   bool announced_ = false;  // its addresses are crd's to announce
   UniqueFd joined_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <utility>
 
 #include <daemon/criu/criu_images.pb.h>
@@ -66,6 +67,7 @@ Result<void> MakeFile(const std::string& yard, const std::string& cgroup) {
 
 Result<void> Fill(const std::string& yard, const criu_images::cgroup_entry& entry) {
   const auto hierarchies = Hierarchies(entry);
+  std::set<std::string> cgroups;
   bool any_namespace = false;
   for (const criu_images::cg_set_entry& set : entry.sets()) {
     for (const criu_images::cg_member_entry& member : set.ctls()) {
@@ -74,13 +76,14 @@ Result<void> Fill(const std::string& yard, const criu_images::cgroup_entry& entr
         return DamagedFile(kCgroupsFile, "a cgroup is in no hierarchy");
       }
       const std::string within = hierarchy->second + "/";
-      TRY(MakeFile(yard, within + member.path()));
+      cgroups.insert(within + member.path());
       if (member.cgns_prefix() == 0) continue;
       any_namespace = true;
-      TRY(MakeFile(yard, within + member.path().substr(0, member.cgns_prefix())));
+      cgroups.insert(within + member.path().substr(0, member.cgns_prefix()));
     }
   }
   if (!any_namespace) return DamagedFile(kCgroupsFile, "it knows of no cgroup namespace");
+  for (const std::string& cgroup : cgroups) TRY(MakeFile(yard, cgroup));
   return {};
 }
 

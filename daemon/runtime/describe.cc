@@ -121,8 +121,7 @@ class Describer {
     const SavedContainer& saved = description_.saved;
     description_.saved.users = TRY(ReadIdMaps(state_.pid));
     for (const JoinedNamespace& joined : saved.joined) {
-      const bool entered = joined.type == "cgroup" || CriuRunsIn(saved, joined);
-      if (joined.type != "user" && !entered) {
+      if (joined.type != "user" && !CriuRestoresIn(saved, joined)) {
         Add(0, refusal::BesideUserNamespace(state_, joined.type));
       }
     }

@@ -1,5 +1,6 @@
 #include "daemon/runtime/device_filter.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>

@@ -9,15 +9,10 @@
 namespace crd::runtime {
 namespace {
 
-bool Has(const std::vector<IdRange>& ranges, std::uint32_t outside) {
+// `side` is IdRange::inside or IdRange::outside.
+bool Has(const std::vector<IdRange>& ranges, std::uint32_t IdRange::*side, std::uint32_t id) {
   return std::any_of(ranges.begin(), ranges.end(), [&](const IdRange& range) {
-    return outside >= range.outside && outside - range.outside < range.count;
-  });
-}
-
-bool HasInside(const std::vector<IdRange>& ranges, std::uint32_t inside) {
-  return std::any_of(ranges.begin(), ranges.end(), [&](const IdRange& range) {
-    return inside >= range.inside && inside - range.inside < range.count;
+    return id >= range.*side && id - range.*side < range.count;
   });
 }
 
@@ -25,10 +20,12 @@ constexpr std::uint32_t kNobody = 65534;
 
 }  // namespace
 
-bool IdMaps::HasUser(uid_t outside) const { return Has(users, outside); }
-bool IdMaps::HasGroup(gid_t outside) const { return Has(groups, outside); }
+bool IdMaps::HasUser(uid_t outside) const { return Has(users, &IdRange::outside, outside); }
+bool IdMaps::HasGroup(gid_t outside) const { return Has(groups, &IdRange::outside, outside); }
 
-bool IdMaps::HasNobody() const { return HasInside(users, kNobody) && HasInside(groups, kNobody); }
+bool IdMaps::HasNobody() const {
+  return Has(users, &IdRange::inside, kNobody) && Has(groups, &IdRange::inside, kNobody);
+}
 
 gid_t IdMaps::RootGroup() const {
   const auto root = std::find_if(groups.begin(), groups.end(),

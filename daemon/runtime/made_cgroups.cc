@@ -36,8 +36,11 @@ std::vector<std::string> WayTo(const CgroupPlace& place) {
   }
 }
 
-bool HasDeviceFilters(const CgroupPlace& place) {
-  return place.v2() && !ReadDeviceFilters(place.directory).empty();
+// One that stayed may have been given others since.
+Result<void> FilterDevices(const std::string& directory, const std::vector<std::string>& filters,
+                           bool stayed) {
+  if (filters.empty() || (stayed && !ReadDeviceFilters(directory).empty())) return {};
+  return SetDeviceFilters(directory, filters);
 }
 
 // A cpuset of v1 begins without processors and memory, and takes no process then.
@@ -119,7 +122,8 @@ Result<void> MadeCgroups::MakeNested(const CgroupPlace& place) {
   if (place.v2()) TRY(TakeControllers(place.directory));
   for (const NestedCgroup& nested : place.nested) {
     const std::string directory = place.directory + nested.path;
-    if (::mkdir(directory.c_str(), 0755) == 0) {
+    const bool stayed = ::mkdir(directory.c_str(), 0755) != 0;
+    if (!stayed) {
       made_.push_back(directory);
     } else if (errno != EEXIST) {
       return Error::Errno("make '{}'", directory);
@@ -128,7 +132,7 @@ Result<void> MadeCgroups::MakeNested(const CgroupPlace& place) {
     // Those of cgroup2 come with its controllers, which are given once CRIU is out of the way.
     if (!place.v2()) TRY(WriteLimits(directory, nested.limits));
     TRY(GiveTo(nested, directory));
-    TRY(SetDeviceFilters(directory, nested.device_filters));
+    TRY(FilterDevices(directory, nested.device_filters, stayed));
   }
   return {};
 }
@@ -138,12 +142,10 @@ Result<MadeCgroups> MadeCgroups::Make(std::string_view id, const std::vector<Cgr
   MadeCgroups cgroups;
   for (const CgroupPlace& place : places) {
     if (!place.own) continue;
-    // One that stayed may have been given other limits and filters since.
+    // One that stayed may have been given other limits since.
     const bool stayed = keeper == 0 && ::access(place.directory.c_str(), F_OK) == 0;
     auto made = stayed ? Result<void>() : cgroups.MakePlace(place, keeper);
-    if (made.ok() && !(stayed && HasDeviceFilters(place))) {
-      made = SetDeviceFilters(place.directory, place.device_filters);
-    }
+    if (made.ok()) made = FilterDevices(place.directory, place.device_filters, stayed);
     if (made.ok()) made = cgroups.MakeNested(place);
     if (!made.ok()) return refusal::CgroupUnusable(id, place.directory, made.error());
   }

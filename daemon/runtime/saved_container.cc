@@ -155,6 +155,10 @@ bool CriuRunsIn(const SavedContainer& container, const JoinedNamespace& joined) 
   return !container.users.empty() && (joined.type == "ipc" || joined.type == "uts");
 }
 
+bool CriuRestoresIn(const SavedContainer& container, const JoinedNamespace& joined) {
+  return joined.type == "cgroup" || CriuRunsIn(container, joined);
+}
+
 std::vector<std::string> ExternalForDump(const SavedContainer& container) {
   std::vector<std::string> external;
   for (const SavedMount& mount : container.mounts) {

@@ -94,6 +94,8 @@ bool Joins(const SavedContainer& container, std::string_view type);
 // A namespace that does not belong to the container's own user namespace, in which nobody could
 // enter it: CRIU, which sees to all others, has to run in it.
 bool CriuRunsIn(const SavedContainer& container, const JoinedNamespace& joined);
+// At the restore also in a cgroup namespace, for it joins none by itself.
+bool CriuRestoresIn(const SavedContainer& container, const JoinedNamespace& joined);
 
 // What runc, crun and podman call joined namespaces in their images.
 inline constexpr const char* kNetworkKey = "extRootNetNS";
